@@ -1,0 +1,1 @@
+"""Floor 2, keeps: the adapters that hold the log."""
