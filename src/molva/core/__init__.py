@@ -1,0 +1,1 @@
+"""Floor 1, decides: what a chat is, without I/O, clock or randomness."""

@@ -1,0 +1,354 @@
+"""The hub: the one door between the chat and the world.
+
+`effects = hub.step(inputs, now)`: inputs tell what happened, effects ask for what is to be done,
+and nothing else passes. Owns the dispatch of actions (a table: what handles each; who may is
+`policy`'s), the life of sessions and the order in which one step works. It never waits: a store
+write is an effect out and a completion in, so that a slow or failing disk is one more input.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TypeVar
+
+from molva.core import messages, people, policy, rooms
+from molva.core.chat import RETRY_SECONDS, Chat
+from molva.core.effects import (
+    Committed,
+    Connected,
+    Disconnected,
+    Effect,
+    Hold,
+    Input,
+    LimitsChanged,
+    Loaded,
+    PasswordHashed,
+    PasswordVerified,
+    Received,
+    Stopping,
+    WindowClosed,
+    WindowOpened,
+)
+from molva.core.rate import ACTION, BYTES_PER_UNIT, ERROR, PAGE, charge, spend
+from molva.core.reading import Reader
+from molva.core.registration import Registrar
+from molva.core.session import Session, State, Trigger
+from molva.terms import actions, events
+from molva.terms.catalogue import say
+from molva.terms.errors import CLOSING, Code, Refusal
+from molva.terms.ids import ConnectionId
+from molva.terms.instant import Instant
+from molva.terms.limits import Limits
+from molva.terms.ports import Contents, IdSource
+
+A = TypeVar("A", bound=actions.Action)
+
+
+class Hub:
+    """One node's chat."""
+
+    def __init__(
+        self,
+        contents: Contents,
+        *,
+        limits: Limits,
+        ids: IdSource,
+        random: Random,
+        reports: bool = False,
+    ) -> None:
+        """Take up what the store holds.
+
+        `ids` and `random` are the only sources of chance. `reports`: whether the shell shows
+        `Report` effects.
+        """
+        chat = Chat(contents, limits=limits, ids=ids, random=random, reports=reports)
+        self._chat = chat
+        self._registrar = Registrar(chat)
+        self._reader = Reader(chat)
+        self._addresses: dict[str, int] = {}
+        """Open connections of each address."""
+        self._retrying = False
+        self._handlers: dict[type[actions.Action], Callable[[Session, object], None]] = {}
+        self._handle(actions.Registration, self._registrar.register)
+        self._handle(actions.NewMessage, lambda s, a: messages.new_message(chat, s, a))
+        self._handle(actions.NewWhisper, lambda s, a: messages.new_whisper(chat, s, a))
+        self._handle(actions.Create, lambda s, a: rooms.create(chat, s, a))
+        self._handle(actions.Join, lambda s, a: rooms.join(chat, s, a))
+        self._handle(actions.Leave, lambda s, a: rooms.leave(chat, s, a))
+        self._handle(actions.Topic, lambda s, a: rooms.topic(chat, s, a))
+        self._handle(actions.Rooms, lambda s, a: rooms.rooms(chat, s, a))
+        self._handle(actions.Users, lambda s, a: people.users(chat, s, a))
+        self._handle(actions.Away, lambda s, a: people.away(chat, s, a))
+        self._handle(actions.Read, self._reader.read)
+        self._handle(actions.History, self._reader.history)
+        self._handle(actions.Typing, lambda s, a: people.typing(chat, s, a))
+        self._handle(actions.Ping, lambda s, a: chat.reply(s, events.Pong(id=a.id)))
+        self._handle(actions.Pong, lambda s, a: None)
+        self._handle(actions.Quit, lambda s, a: self._quit(s))
+        self._begun = False
+        """Whether there was a step: before the first nobody knows the time."""
+
+    def _handle(self, action: type[A], handler: Callable[[Session, A], None]) -> None:
+        self._handlers[action] = handler  # type: ignore[assignment]
+
+    @property
+    def handled(self) -> frozenset[type[actions.Action]]:
+        """The actions that have a handler."""
+        return frozenset(self._handlers)
+
+    # -- The door ------------------------------------------------------------------------------
+
+    def step(self, inputs: Sequence[Input], now: Instant) -> list[Effect]:
+        """Take one turn's inputs, in order, and return what is to be done, in order."""
+        chat = self._chat
+        chat.now = now
+        if not self._begun:
+            self._begin()
+        chat.run_timers()
+        for input in inputs:
+            self._take(input)
+        self._serve_idle()
+        if chat.presence.tell_at is not None and chat.presence.tell_at <= now.elapsed:
+            people.tell_presence(chat)
+        chat.pump.run(chat.limits, chat.effects)
+        if chat.pump.failed and not self._retrying:
+            self._retrying = True
+            chat.at(now.elapsed + RETRY_SECONDS, self._retry)
+        if chat.stopping and not chat.writing and not chat.writes:
+            self._say_bye()
+        return chat.take_effects()
+
+    def next_deadline(self) -> float | None:
+        """Return when `step` is to be called even without inputs; None for never.
+
+        A time that has passed means at once.
+        """
+        chat = self._chat
+        if chat.pump.eager or not self._begun:
+            return chat.now.elapsed
+        due = [t for t in (chat.next_timer(), chat.presence.tell_at) if t is not None]
+        return min(due) if due else None
+
+    def _begin(self) -> None:
+        """Give those who were here when the server last stopped a while to come back."""
+        self._begun = True
+        for account in tuple(self._chat.accounts):
+            if account.password_hash is None:
+                self._chat.hold(account)
+
+    def _take(self, input: Input) -> None:
+        chat = self._chat
+        match input:
+            case Received():
+                session = chat.sessions.get(input.connection)
+                if session is not None:
+                    self._received(session, input)
+            case Committed(outcomes):
+                for outcome in outcomes:
+                    chat.committed(outcome)
+                chat.flush()
+            case Loaded(request, loaded):
+                if not chat.pump.loaded(request, loaded, chat.effects):
+                    self._reader.loaded(request, loaded)
+            case WindowClosed(connection):
+                self._close_window(connection)
+            case WindowOpened(connection):
+                self._open_window(connection)
+            case Connected(connection, address):
+                self._connected(connection, address)
+            case Disconnected(connection):
+                self._disconnected(connection)
+            case PasswordHashed(request, hash):
+                self._registrar.hashed(request, hash)
+            case PasswordVerified(request, fits):
+                self._registrar.verified(request, fits)
+            case LimitsChanged(limits):
+                chat.limits = limits
+            case Stopping():
+                chat.stopping = True
+
+    # -- Connections ---------------------------------------------------------------------------
+
+    def _connected(self, connection: ConnectionId, address: str) -> None:
+        chat = self._chat
+        limits = chat.limits
+        session = Session(connection, address, chat.now.elapsed)
+        chat.sessions[connection] = session
+        here = self._addresses.get(address, 0) + 1
+        self._addresses[address] = here
+        chat.strangers += 1
+        chat.report("report.connected", address=address)
+        if chat.stopping:
+            chat.violate(session, Code.SHUTTING_DOWN)
+        elif (
+            len(chat.sessions) > limits.connections_max
+            or here > limits.connections_per_address_max
+            or chat.strangers > limits.connections_new_max
+        ):
+            chat.violate(session, Code.TOO_MANY_CONNECTIONS)
+        else:
+            due = session.born_at + limits.registration_seconds
+            chat.at(due, lambda: self._expire_registration(session))
+
+    def _expire_registration(self, session: Session) -> None:
+        if session.state in (State.NEW, State.CHECKING):
+            self._chat.violate(session, Code.REGISTRATION_TIMEOUT)
+
+    def _disconnected(self, connection: ConnectionId) -> None:
+        chat = self._chat
+        session = chat.sessions.pop(connection, None)
+        if session is None:
+            return
+        left = self._addresses[session.address] - 1
+        if left:
+            self._addresses[session.address] = left
+        else:
+            del self._addresses[session.address]
+        if session.account is None:
+            chat.strangers -= 1
+            chat.report("report.disconnected", address=session.address)
+        chat.part(session)
+        session.move(Trigger.DISCONNECTED)
+        session.waiting = session.backlog = None
+        chat.idle.pop(connection, None)
+
+    def _close_window(self, connection: ConnectionId) -> None:
+        chat = self._chat
+        session = chat.sessions.get(connection)
+        if session is None or not session.window_open or not session.open():
+            return
+        session.window_open = False
+        session.window_closed_at = chat.now.elapsed
+        chat.pump.close_window(session)
+        closed_at = session.window_closed_at
+        due = closed_at + chat.limits.stall_seconds
+        chat.at(due, lambda: self._expire_window(session, closed_at))
+
+    def _expire_window(self, session: Session, closed_at: float) -> None:
+        if not session.window_open and session.window_closed_at == closed_at:
+            seconds = round(self._chat.limits.stall_seconds)
+            self._chat.violate(session, Code.STALLED, seconds=seconds)
+
+    def _open_window(self, connection: ConnectionId) -> None:
+        session = self._chat.sessions.get(connection)
+        if session is not None and not session.window_open:
+            session.window_open = True
+            self._chat.pump.open_window(session)
+
+    def _quit(self, session: Session) -> None:
+        text = say("bye", session.language)
+        self._chat.reply(session, events.Bye(text=text))
+
+    # -- Actions -------------------------------------------------------------------------------
+
+    def _received(self, session: Session, input: Received) -> None:
+        chat = self._chat
+        if not session.open():
+            return
+        session.heard_at = chat.now.elapsed
+        session.pinged = False
+        self._time_frame(session, input.partial)
+        rate = chat.limits.actions_per_connection
+        if rate is not None:
+            charge(session, rate, input.bytes / BYTES_PER_UNIT, chat.now.elapsed)
+        for request in input.requests:
+            if session.busy or session.backlog:
+                if session.backlog is None:
+                    session.backlog = deque()
+                session.backlog.append(request)
+            else:
+                self._act(session, request)
+                if not session.open():
+                    return
+        self._bound(session)
+
+    def _time_frame(self, session: Session, partial: bool) -> None:
+        """Give a stranger a while to end a frame it has begun."""
+        if session.state is State.LIVE or not partial:
+            session.frame_began_at = None
+            return
+        if session.frame_began_at is None:
+            began_at = session.frame_began_at = self._chat.now.elapsed
+            due = began_at + self._chat.limits.frame_seconds
+            self._chat.at(due, lambda: self._expire_frame(session, began_at))
+
+    def _expire_frame(self, session: Session, began_at: float) -> None:
+        if session.frame_began_at == began_at:
+            self._chat.violate(session, Code.REGISTRATION_TIMEOUT)
+
+    def _bound(self, session: Session) -> None:
+        """Hear no more from who has asked for more than is done, until half of it is."""
+        waiting = session.writes_sent - session.writes_done + len(session.backlog or ())
+        maximum = self._chat.limits.inbox_actions_max
+        if not session.held and waiting > maximum:
+            session.held = True
+            self._chat.effects.append(Hold(session.connection))
+        elif session.held and waiting * 2 <= maximum:
+            self._chat.release(session)
+
+    def _serve_idle(self) -> None:
+        """Take up the actions that waited for an earlier one of their session."""
+        chat = self._chat
+        while chat.idle:
+            sessions, chat.idle = chat.idle, {}
+            for session in sessions.values():
+                while session.backlog and not session.busy and session.open():
+                    self._act(session, session.backlog.popleft())
+                if session.open():
+                    self._bound(session)
+
+    def _act(self, session: Session, request: actions.AnyAction | Refusal) -> None:
+        chat = self._chat
+        if isinstance(request, Refusal):
+            self._refuse(session, request)
+            return
+        row = policy.TABLE[type(request)]
+        if session.state not in row.states:
+            known = session.account is not None
+            code = Code.ALREADY_REGISTERED if known else Code.NOT_AUTHENTICATED
+            self._refuse(session, Refusal(code, {}, request.id))
+            return
+        if chat.stopping:
+            self._refuse(session, Refusal(Code.SHUTTING_DOWN, {}, request.id))
+            return
+        wait = self._spend(session, PAGE if type(request) is actions.History else ACTION)
+        if wait:
+            refusal = Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 3)}, request.id)
+            chat.reply(session, chat.error(session, refusal))
+            return
+        self._handlers[type(request)](session, request)
+
+    def _spend(self, session: Session, cost: float) -> float:
+        """Take an action's cost from its connection and its account; return the seconds to wait."""
+        chat = self._chat
+        rate = chat.limits.actions_per_connection
+        now = chat.now.elapsed
+        if rate is not None:
+            wait = spend(session, rate, cost, now)
+            if wait:
+                return wait
+        rate = chat.limits.actions_per_account
+        if rate is not None and session.account is not None:
+            return spend(session.account, rate, cost, now)
+        return 0.0
+
+    def _refuse(self, session: Session, refusal: Refusal) -> None:
+        chat = self._chat
+        rate = chat.limits.actions_per_connection
+        if rate is not None:
+            charge(session, rate, ERROR, chat.now.elapsed)
+        if refusal.code in CLOSING and refusal.code is not Code.SHUTTING_DOWN:
+            chat.violate(session, refusal.code, **refusal.values)
+        else:
+            chat.reply(session, chat.error(session, refusal))
+
+    # -- Time and the end ----------------------------------------------------------------------
+
+    def _retry(self) -> None:
+        self._retrying = False
+        self._chat.pump.retry()
+
+    def _say_bye(self) -> None:
+        """Everything asked for is done: let everybody go."""
+        for session in tuple(self._chat.sessions.values()):
+            self._chat.violate(session, Code.SHUTTING_DOWN)

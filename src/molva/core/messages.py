@@ -1,0 +1,103 @@
+"""Messages: what people say, to a room or to one person."""
+
+from collections.abc import Callable
+
+from molva.core import policy
+from molva.core.accounts import Account
+from molva.core.chat import Chat
+from molva.core.effects import Report
+from molva.core.session import Session
+from molva.terms import actions, entries, limits
+from molva.terms.errors import Code, Refusal
+from molva.terms.ids import SYSTEM_ID_PREFIX, direct_id, own_log_id
+from molva.terms.ports import Appended, Outcome
+
+
+def text_refusal(text: str, bytes_max: int = limits.TEXT_BYTES_MAX) -> Refusal | None:
+    """Return why a text cannot be said, or None."""
+    # Four bytes a character at most: most texts need no encoding to be known to fit.
+    if len(text) * 4 > bytes_max and len(text.encode()) > bytes_max:
+        return Refusal(Code.TEXT_TOO_LONG, {"bytes": bytes_max})
+    if not text or text.isspace():
+        return Refusal(Code.TEXT_EMPTY)
+    return None
+
+
+def new_message(chat: Chat, session: Session, action: actions.NewMessage) -> None:
+    """Say something in a room."""
+    account = session.account
+    assert account is not None
+    refusal = text_refusal(action.text)
+    if refusal is not None:
+        chat.reply(session, chat.error(session, refusal, action.id))
+        return
+    if action.room is None:
+        room = chat.hall.common
+    else:
+        named = chat.find_room(action.room)
+        if named is None or not policy.member(account, named):
+            absent = Refusal(Code.NOT_A_MEMBER, {"room": action.room})
+            chat.refuse_write(session, action, absent)
+            return
+        room = named
+    after = None
+    if chat.reports:
+        said = Report(
+            "report.message", {"name": account.shown, "room": room.shown, "text": action.text}
+        )
+        after = _reporter(chat, said)
+    chat.append_for(session, room.id, entries.Message(action.text), action, after)
+
+
+def _reporter(chat: Chat, report: Report) -> Callable[[Outcome], None]:
+    """Return what tells the operator of an entry once it is one, and not of a retry."""
+
+    def after(outcome: Outcome) -> None:
+        if isinstance(outcome, Appended):
+            chat.effects.append(report)
+
+    return after
+
+
+def new_whisper(chat: Chat, session: Session, action: actions.NewWhisper) -> None:
+    """Say something to one person, here or away."""
+    account = session.account
+    assert account is not None
+    refusal = text_refusal(action.text)
+    if refusal is not None:
+        chat.reply(session, chat.error(session, refusal, action.id))
+        return
+    other = chat.find_account(action.to)
+    if other is None or other.retired:
+        chat.refuse_write(session, action, Refusal(Code.NO_SUCH_USER, {"name": action.to}))
+        return
+    id = direct_id(account.id, other.id)
+    if id not in chat.hall.by_id and len(account.directs or ()) >= (
+        chat.limits.directs_per_account_max
+    ):
+        full = Refusal(Code.LIMIT_REACHED, {"detail": "direct conversations"})
+        chat.reply(session, chat.error(session, full, action.id))
+        return
+
+    def after(outcome: Outcome) -> None:
+        if not isinstance(outcome, Appended):
+            return
+        if outcome.entry.seq == 1:
+            _tell_opened(chat, account, other)
+        if chat.reports:
+            # Who whispers to whom; never what.
+            values: dict[str, str | int] = {"name": account.shown, "to": other.shown}
+            chat.effects.append(Report("report.whisper", values))
+
+    chat.append_for(session, id, entries.Message(action.text), action, after)
+
+
+def _tell_opened(chat: Chat, account: Account, other: Account) -> None:
+    """Write into the own logs of two that they have begun to talk: not before they have."""
+    id = direct_id(account.id, other.id)
+    opened = f"{SYSTEM_ID_PREFIX}opened:{id}"
+    mine = entries.Opened(id, other.shown)
+    chat.append(account, own_log_id(account.id), mine, opened, chat.told)
+    if other is not account:
+        theirs = entries.Opened(id, account.shown)
+        chat.append(other, own_log_id(other.id), theirs, opened, chat.told)

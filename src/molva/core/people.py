@@ -1,0 +1,202 @@
+"""People: who is online, who is away, who types, and whether they are still there.
+
+Owns how presence is told and how a list of names is cut to fit a frame.
+"""
+
+from molva.core.accounts import Account
+from molva.core.chat import Chat
+from molva.core.conversation import Room
+from molva.core.effects import Deliver
+from molva.core.session import Session, State
+from molva.terms import actions, events, limits
+from molva.terms.errors import Code, Refusal
+from molva.terms.ids import ConnectionId
+
+TYPING_SECONDS = 3.0
+"""Between two notices of one session; more often says nothing more."""
+
+TYPING_AUDIENCE_MAX = 200
+"""In a larger room nobody is told who types."""
+
+
+def listed(names: list[str]) -> tuple[list[str], int | None]:
+    """Cut a list of names to what a frame holds; return it, and how many there are if cut."""
+    size = 0
+    for place, name in enumerate(names):
+        size += len(name.encode()) + 3
+        if size > limits.LIST_BYTES_MAX:
+            return names[:place], len(names)
+    return names, None
+
+
+def tell_presence(chat: Chat) -> None:
+    """Tell everyone who arrived and who left since the last time, each no more than they need."""
+    arrived, left = chat.presence.take(chat.now.elapsed, chat.limits)
+    if not arrived and not left:
+        return
+    several: list[ConnectionId] = []
+    one_each: list[ConnectionId] = []
+    new = {account.id for account in arrived}
+    for session in chat.sessions.values():
+        if session.state is not State.LIVE or not session.window_open:
+            continue
+        assert session.account is not None
+        if session.presence:
+            # One who came alone knows it.
+            if left or len(new) > 1 or session.account.id not in new:
+                several.append(session.connection)
+        elif session.account.id not in new:
+            one_each.append(session.connection)
+    online = len(chat.presence)
+    if several:
+        for event in _changes(arrived, left, online):
+            chat.effects.append(Deliver(several, [event]))
+    departures: list[events.AnyEvent] = [events.UserLeft(user=account.shown) for account in left]
+    arrivals: list[events.AnyEvent] = [events.NewUser(user=account.shown) for account in arrived]
+    if one_each:
+        chat.effects.append(Deliver(one_each, departures + arrivals))
+    # Who arrived in this window was shown those before in the welcome, and hears of those after.
+    for place, account in enumerate(arrived):
+        later = arrivals[place + 1 :]
+        told = [s.connection for s in account.sessions if s.window_open and not s.presence]
+        if told and (later or departures):
+            chat.effects.append(Deliver(told, departures + later))
+
+
+def _changes(arrived: list[Account], left: list[Account], online: int) -> list[events.Presence]:
+    """Return presence events that each fit a frame; who left comes before who arrived."""
+    told: list[events.Presence] = []
+    names = [account.shown for account in left]
+    while names:
+        fit, _ = listed(names)
+        told.append(events.Presence(left=fit, online=online))
+        names = names[len(fit) :]
+    names = [account.shown for account in arrived]
+    while names:
+        fit, _ = listed(names)
+        told.append(events.Presence(arrived=fit, online=online))
+        names = names[len(fit) :]
+    if len(told) == 2:
+        return [events.Presence(left=told[0].left, arrived=told[1].arrived, online=online)]
+    return told
+
+
+def users(chat: Chat, session: Session, action: actions.Users) -> None:
+    """List who is online, or who is in a room."""
+    account = session.account
+    assert account is not None
+    if action.room is None:
+        names, online = listed(chat.presence.names())
+        away = {a.shown: a.away for a in chat.accounts if a.away is not None and a.online}
+        chat.reply(
+            session, events.Users(users=names, away=_fitting(away), online=online, id=action.id)
+        )
+        return
+    room = chat.find_conversation(account, action.room, None)
+    if isinstance(room, Refusal):
+        chat.reply(session, chat.error(session, room, action.id))
+        return
+    assert isinstance(room, Room)
+    if room.common:
+        people = list(chat.accounts)
+    else:
+        people = [a for a in (chat.accounts.get(id) for id in room.members) if a is not None]
+    people.sort(key=lambda person: person.name.key)
+    here, online = listed([person.shown for person in people if person.online])
+    gone, _ = listed([person.shown for person in people if not person.online and not room.common])
+    away = {p.shown: p.away for p in people if p.online and p.away is not None}
+    chat.reply(
+        session,
+        events.Users(
+            users=here,
+            away=_fitting(away),
+            offline=gone[: limits.LIST_BYTES_MAX // 4 // limits.ID_CHARACTERS_MAX] or None,
+            room=room.shown,
+            online=online,
+            id=action.id,
+        ),
+    )
+
+
+def _fitting(away: dict[str, str]) -> dict[str, str] | None:
+    """Cut the away texts to a small part of a frame."""
+    kept: dict[str, str] = {}
+    size = 0
+    for name, text in away.items():
+        size += len(name.encode()) + 2 * len(text.encode()) + 6
+        if size > limits.ENVELOPE_BYTES_MAX // 2:
+            break
+        kept[name] = text
+    return kept or None
+
+
+def away(chat: Chat, session: Session, action: actions.Away) -> None:
+    """Be away, or back."""
+    account = session.account
+    assert account is not None
+    text = action.text
+    if text is not None and len(text.encode()) > limits.AWAY_BYTES_MAX:
+        refusal = Refusal(Code.TEXT_TOO_LONG, {"bytes": limits.AWAY_BYTES_MAX})
+        chat.reply(session, chat.error(session, refusal, action.id))
+        return
+    if text != account.away:
+        account.away = text
+        others = [s.connection for s in chat.sessions.values() if s.modern and _hears(s)]
+        chat.effects.append(Deliver(others, [events.Away(user=account.shown, text=text)]))
+    chat.reply(session, events.Done(id=action.id))
+
+
+def _hears(session: Session) -> bool:
+    return session.state is State.LIVE and session.window_open
+
+
+def typing(chat: Chat, session: Session, action: actions.Typing) -> None:
+    """Tell others that somebody types; told to nobody when it is too often or too many."""
+    account = session.account
+    assert account is not None
+    found = chat.find_conversation(account, action.room, action.to)
+    if isinstance(found, Refusal):
+        chat.reply(session, chat.error(session, found, action.id))
+        return
+    if action.id is not None:
+        chat.reply(session, events.Done(id=action.id))
+    if chat.now.elapsed - session.typed_at < TYPING_SECONDS:
+        return
+    audience = found.audience
+    if len(audience.echo) + len(audience.quiet) > TYPING_AUDIENCE_MAX:
+        return
+    session.typed_at = chat.now.elapsed
+    told = [
+        other.connection
+        for group in (audience.echo, audience.quiet)
+        for other in group.values()
+        if other.typing and other.account is not account
+    ]
+    if told:
+        room = found.shown if isinstance(found, Room) else None
+        to = None if room is not None else action.to
+        chat.effects.append(Deliver(told, [events.Typing(from_=account.shown, room=room, to=to)]))
+
+
+def arm_ping(chat: Chat, session: Session) -> None:
+    """Ask a silent client whether it is there, in time, and give it up when it does not answer."""
+    chat.at(_ping_due(chat, session), lambda: _ping(chat, session))
+
+
+def _ping_due(chat: Chat, session: Session) -> float:
+    seconds = chat.limits.dead_seconds if session.pinged else chat.limits.ping_seconds
+    return session.heard_at + seconds
+
+
+def _ping(chat: Chat, session: Session) -> None:
+    if session.state is not State.LIVE:
+        return
+    # The same sum as the timer's, or rounding could make it due for ever and never over.
+    if _ping_due(chat, session) <= chat.now.elapsed:
+        if session.pinged:
+            chat.violate(session, Code.NO_ANSWER, seconds=round(chat.limits.dead_seconds))
+            return
+        session.pinged = True
+        if session.window_open:
+            chat.effects.append(Deliver((session.connection,), [events.Ping()]))
+    arm_ping(chat, session)
