@@ -1,0 +1,182 @@
+"""Configuration: one frozen value, made once from defaults < file < environment < flags.
+
+Owns where settings come from and what they may be. An unknown key or a wrong value refuses to start
+and says which: no misspelt setting runs with a default in its place.
+"""
+
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import platformdirs
+
+from molva.terms.catalogue import Language, parse_language
+from molva.terms.limits import DEFAULT, UNLIMITED, Limits, Rate
+
+
+class ConfigRefused(ValueError):
+    """The configuration is wrong."""
+
+    def __init__(self, reason: str, **values: object) -> None:
+        super().__init__(reason, values)
+        self.reason = reason
+        """A key of the catalogue under `config.`."""
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What `molva serve` runs with."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` lets the network in."""
+    port: int = 8888
+    """TCP port; 0 takes a free one."""
+    data: Path = Path(platformdirs.user_data_dir("molva", appauthor=False))
+    """Directory of the database; made if it is missing."""
+    file: Path | None = None
+    """The TOML file that was read; `molva.toml` in the data directory when it is there."""
+    language: Language = Language.ENGLISH
+    """Of what the server's terminal shows."""
+    quiet: bool = False
+    """Whether the terminal shows only start, stop and trouble."""
+    limits_on: bool = True
+    """False lifts the rates, for benches and tests."""
+    limits: Limits = DEFAULT
+    """Every bound; the table `[limits]` of the file."""
+
+
+DEFAULTS = Config()
+
+SETTINGS = ("host", "port", "data", "language", "quiet")
+"""What a file, the environment (`MOLVA_HOST` …) and flags may set alike."""
+
+
+def load(
+    flags: Mapping[str, object] | None = None, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Return the configuration.
+
+    `flags` are those given on the command line (None or absent: not given): the names in
+    `SETTINGS`, `file` and `limits_on`. Raises ConfigRefused.
+    """
+    environment = os.environ if environment is None else environment
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    from_environment = {
+        key: environment[f"MOLVA_{key.upper()}"]
+        for key in (*SETTINGS, "config")
+        if environment.get(f"MOLVA_{key.upper()}")
+    }
+    named = given.get("file") or from_environment.pop("config", None)
+    data = given.get("data") or from_environment.get("data")
+    file = _find(Path(str(named)) if named else None, Path(str(data)) if data else DEFAULTS.data)
+    table = _read(file) if file is not None else {}
+    limits = _limits(table.pop("limits", {}))
+    unknown = set(table) - set(SETTINGS)
+    if unknown:
+        raise ConfigRefused("config.unknown", key=sorted(unknown)[0], file=file)
+    language = parse_language(environment.get("LC_ALL") or environment.get("LANG"))
+    merged: dict[str, object] = {"language": language, **table, **from_environment, **given}
+    limits_on = bool(merged.pop("limits_on", True))
+    merged.pop("file", None)
+    return Config(
+        host=str(merged.get("host", DEFAULTS.host)),
+        port=_port(merged.get("port", DEFAULTS.port)),
+        data=Path(str(merged.get("data", DEFAULTS.data))).expanduser(),
+        file=file,
+        language=parse_language(str(merged["language"])),
+        quiet=_flag("quiet", merged.get("quiet", False)),
+        limits_on=limits_on,
+        limits=limits if limits_on else lifted(limits),
+    )
+
+
+def lifted(limits: Limits) -> Limits:
+    """Return the same sizes without rates."""
+    rates = {f.name: None for f in fields(Limits) if _is_rate(f.type)}
+    return replace(
+        limits,
+        connections_per_address_max=UNLIMITED.connections_per_address_max,
+        **rates,  # type: ignore[arg-type]
+    )
+
+
+def _find(named: Path | None, data: Path) -> Path | None:
+    if named is not None:
+        if not named.is_file():
+            raise ConfigRefused("config.missing", file=named)
+        return named
+    beside = data / "molva.toml"
+    return beside if beside.is_file() else None
+
+
+def _read(file: Path) -> dict[str, typing.Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigRefused("config.unreadable", file=file, error=error) from error
+
+
+def _port(value: object) -> int:
+    try:
+        port = int(str(value))
+    except ValueError:
+        port = -1
+    if isinstance(value, bool) or not 0 <= port <= 65535:
+        raise ConfigRefused("config.value", key="port", value=value)
+    return port
+
+
+def _flag(key: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ConfigRefused("config.value", key=key, value=value)
+
+
+def _is_rate(annotation: object) -> bool:
+    return isinstance(annotation, types.UnionType) and Rate in typing.get_args(annotation)
+
+
+def _limits(table: object) -> Limits:
+    if not isinstance(table, dict):
+        raise ConfigRefused("config.value", key="limits", value=table)
+    kinds = {f.name: f.type for f in fields(Limits)}
+    chosen: dict[str, object] = {}
+    for key, value in table.items():
+        if key not in kinds:
+            raise ConfigRefused("config.unknown", key=f"limits.{key}", file="")
+        chosen[key] = _limit(key, value, kinds[key])
+    try:
+        return Limits(**chosen)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigRefused("config.relation", error=error) from error
+
+
+def _limit(key: str, value: object, kind: object) -> object:
+    wrong = ConfigRefused("config.value", key=f"limits.{key}", value=value)
+    if _is_rate(kind):
+        if value == "off":
+            return None
+        if not isinstance(value, dict) or set(value) != {"per_second", "burst"}:
+            raise wrong
+        if not all(_number(v) and v > 0 for v in value.values()):
+            raise wrong
+        return Rate(per_second=float(value["per_second"]), burst=float(value["burst"]))
+    if kind is int and (not isinstance(value, int) or isinstance(value, bool)):
+        raise wrong
+    if not _number(value):
+        raise wrong
+    return value
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

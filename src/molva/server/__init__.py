@@ -1,0 +1,1 @@
+"""Floor 3, the asyncio shell around the core."""

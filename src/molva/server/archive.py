@@ -1,0 +1,120 @@
+"""The archive: the store's two threads, one that writes and one that reads.
+
+Owns who calls the store and when. The writer takes all that is waiting as one transaction; while
+the disk works, the next batch gathers: that is the whole group commit. Outcomes come back in order.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from molva.core.effects import Load
+from molva.terms.entries import Entry
+from molva.terms.ids import Seq
+from molva.terms.ports import Outcome, Store, StoreUnavailable, Write
+
+BATCH_WRITES_MAX = 2_000
+"""Writes in one transaction; more wait for the next, so that nobody waits for everybody."""
+
+Deliver = Callable[[Callable[[], None]], None]
+"""Runs something in the loop's thread, from another."""
+
+
+class Archive:
+    """Calls a store off the loop."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        in_loop: Deliver,
+        committed: Callable[[list[Outcome]], None],
+        loaded: Callable[[int, list[Entry] | None], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`committed`, `loaded` and `failed` (a bug: the server must stop) are run in the loop."""
+        self._store = store
+        self._in_loop = in_loop
+        self._committed = committed
+        self._loaded = loaded
+        self._failed = failed
+        self._writes: queue.SimpleQueue[list[Write] | None] = queue.SimpleQueue()
+        self._loads: queue.SimpleQueue[Load | None] = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            for work, name in ((self._write, "molva-writer"), (self._read, "molva-reader"))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def commit(self, writes: list[Write]) -> None:
+        """Have writes made durable; `committed` hears of them."""
+        self._writes.put(writes)
+
+    def load(self, load: Load) -> None:
+        """Have entries read; `loaded` hears of them."""
+        self._loads.put(load)
+
+    def close(self) -> None:
+        """Finish what was asked for, then end the threads."""
+        self._writes.put(None)
+        self._loads.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # A thread that died must not be missed.
+            failure = error
+            self._in_loop(lambda: self._failed(failure))
+
+    def _write(self) -> None:
+        waiting: list[Write] = []
+        ended = False
+        while waiting or not ended:
+            if not waiting:
+                first = self._writes.get()
+                if first is None:
+                    return
+                waiting = first
+            ended = self._gather(waiting) or ended
+            batch = waiting
+            if len(waiting) > BATCH_WRITES_MAX:
+                batch = list(islice(waiting, BATCH_WRITES_MAX))
+            outcomes = self._store.commit(batch)
+            waiting = waiting[len(batch) :]
+            self._tell(outcomes)
+
+    def _gather(self, waiting: list[Write]) -> bool:
+        """Take up all that has come meanwhile; return whether that was the last."""
+        while len(waiting) < BATCH_WRITES_MAX:
+            try:
+                more = self._writes.get_nowait()
+            except queue.Empty:
+                return False
+            if more is None:
+                return True
+            waiting.extend(more)
+        return False
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        told = list(outcomes)
+        self._in_loop(lambda: self._committed(told))
+
+    def _read(self) -> None:
+        while (load := self._loads.get()) is not None:
+            entries = self._load(load)
+            request = load.request
+            self._in_loop(lambda r=request, e=entries: self._loaded(r, e))  # type: ignore[misc]
+
+    def _load(self, load: Load) -> list[Entry] | None:
+        bounds = {"limit": load.limit, "bytes_max": load.bytes_max}
+        try:
+            if load.before is not None:
+                return self._store.load_before(load.conversation, before=load.before, **bounds)
+            after = load.after if load.after is not None else Seq(0)
+            return self._store.load(load.conversation, after=after, **bounds)
+        except StoreUnavailable:
+            return None

@@ -1,0 +1,214 @@
+"""One connection: an asyncio protocol between a socket and the node.
+
+Owns the framer, the dialect and the flow of bytes. Knows nothing of what is said. A client of 2022
+is written one object at a time, spaced; any other gets whatever a turn has for it in one write.
+Invariant: what waits for a socket is bounded; beyond that the node is told that the window closed.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from molva.core.effects import Received
+from molva.terms.actions import AnyAction, Quit
+from molva.terms.errors import Code, Refusal
+from molva.terms.ids import ConnectionId
+from molva.wire.framing import Framer
+from molva.wire.jsonl import parse_action
+
+if TYPE_CHECKING:
+    from molva.server.node import Node
+
+LINGER_SECONDS = 1.0
+"""How long a connection closed for what it sent is still read and ignored: closing a socket with
+bytes unread resets it, and the reason would be lost on the way."""
+
+KEEPALIVE_SECONDS = 60
+"""Silence after which the kernel asks whether the peer is there: 2022 knows no `ping`."""
+
+
+class Connection(asyncio.Protocol):
+    """A socket that speaks JSON."""
+
+    __slots__ = (
+        "id",
+        "address",
+        "modern",
+        "_node",
+        "_transport",
+        "_framer",
+        "_queue",
+        "_pacing",
+        "_window_closed",
+        "_held",
+        "_closing",
+        "_linger",
+    )
+
+    def __init__(self, node: "Node") -> None:
+        self.id = ConnectionId(0)
+        self.address = ""
+        self.modern = False
+        self._node = node
+        self._transport: asyncio.Transport | None = None
+        self._framer: Framer | None = Framer()
+        self._queue: deque[bytes] | None = None
+        """Objects waiting for a client of 2022."""
+        self._pacing: asyncio.TimerHandle | None = None
+        self._window_closed = False
+        self._held = False
+        self._closing = False
+        self._linger = False
+
+    # -- From the socket -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A socket was accepted."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else "local"
+        self._transport.set_write_buffer_limits(high=self._node.limits.write_buffer_bytes_max)
+        _keep_alive(transport.get_extra_info("socket"))
+        self._node.connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes arrived: cut them into frames, translate, hand in."""
+        framer = self._framer
+        if self._closing or framer is None:
+            return
+        requests: list[AnyAction | Refusal] = [parse_action(f) for f in framer.receive(data)]
+        if framer.broken is not None:
+            requests.append(Refusal(framer.broken))
+            self._framer = None
+        self._node.hear(Received(self.id, requests, len(data), framer.pending > 0))
+
+    def eof_received(self) -> bool:
+        """The peer sends no more: what it asked for is still done and told, then it is closed."""
+        if not self._closing:
+            self._node.hear(Received(self.id, [Quit()], 0))
+            return True
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        if self._pacing is not None:
+            self._pacing.cancel()
+        self._transport = None
+        self._queue = None
+        self._node.disconnected(self)
+
+    def pause_writing(self) -> None:
+        """The socket takes no more: its window is closed, and it is not read either."""
+        self._close_window()
+
+    def resume_writing(self) -> None:
+        """The socket takes more again."""
+        if self._queue is None or len(self._queue) <= self._queue_low():
+            self._open_window()
+
+    # -- From the node -------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to a client that understands newer things than 2022."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def speak(self) -> None:
+        """From here on, whatever a turn has for it goes in one write."""
+        self.modern = True
+        if self._queue and self._transport is not None:
+            self._transport.write(b"".join(self._queue))
+            self._queue.clear()
+
+    def write_objects(self, objects: list[bytes]) -> None:
+        """Send objects to a client of 2022: one a write, spaced."""
+        if self._transport is None or not objects:
+            return
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.extend(objects)
+        if self._pacing is None:
+            self._pace()
+        if len(self._queue) > self._node.limits.legacy_queue_objects_max:
+            self._close_window()
+
+    def _pace(self) -> None:
+        self._pacing = None
+        if self._transport is None or not self._queue:
+            if self._closing:
+                self._end()
+            return
+        self._transport.write(self._queue.popleft())
+        seconds = self._node.limits.legacy_spacing_seconds
+        self._pacing = self._node.loop.call_later(seconds, self._pace)
+        if self._window_closed and len(self._queue) <= self._queue_low():
+            self._open_window()
+
+    def _queue_low(self) -> int:
+        return self._node.limits.legacy_queue_objects_max // 4
+
+    def _close_window(self) -> None:
+        if not self._window_closed:
+            self._window_closed = True
+            self._read_or_not()
+            self._node.window_closed(self)
+
+    def _open_window(self) -> None:
+        if self._window_closed:
+            self._window_closed = False
+            self._read_or_not()
+            self._node.window_opened(self)
+
+    def hold(self, held: bool) -> None:
+        """Read no more, or again."""
+        self._held = held
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if (self._held or self._window_closed) and not self._closing:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def close(self, code: Code | None) -> None:
+        """Send what waits, then close; a client that broke a rule is read to its end meanwhile."""
+        if self._closing or self._transport is None:
+            return
+        self._closing = True
+        self._linger = code in (Code.TOO_LONG, Code.BAD_UTF8, Code.BAD_PROTOCOL)
+        self._node.loop.call_later(self._node.limits.drain_seconds, self.abort)
+        if not self._queue and self._pacing is None:
+            self._end()
+
+    def _end(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if self._linger:
+            self._read_or_not()
+            transport.write_eof()
+            self._node.loop.call_later(LINGER_SECONDS, transport.close)
+        else:
+            transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever waits."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _keep_alive(sock: socket.socket | None) -> None:
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 4),
+        ("TCP_KEEPCNT", 3),
+    ):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

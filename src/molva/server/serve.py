@@ -1,0 +1,141 @@
+"""`molva serve`: opens the store, listens, and ends in order.
+
+Owns the process: which loop, which signals, what is said at start and stop, and the exit code.
+"""
+
+import asyncio
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from molva.config import Config, ConfigRefused
+from molva.server.connection import Connection
+from molva.server.node import Node
+from molva.server.terminal import Terminal
+from molva.store.sqlite import SqliteStore
+from molva.terms.catalogue import say
+from molva.terms.ports import StoreRefused
+
+EXIT_OK = 0
+EXIT_REFUSED = 1
+"""The store or the port cannot be had."""
+EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+BACKLOG = 4096
+SWITCH_SECONDS = 0.0005
+"""How long a thread keeps the interpreter while another wants it: the writer, back from the disk,
+must not wait Python's usual 5 ms for a busy loop."""
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
+    """Serve until a signal says stop; return the exit code.
+
+    `reload` makes the configuration anew, at SIGHUP.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    terminal = Terminal(config.language)
+    try:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = SqliteStore(config.data / "molva.sqlite")
+    except StoreRefused as refused:
+        print(say(f"store.{refused.reason}", config.language, **refused.values), file=sys.stderr)
+        terminal.close()
+        return EXIT_REFUSED
+    except OSError as error:
+        text = say("store.directory", config.language, path=config.data, error=error.strerror)
+        print(text, file=sys.stderr)
+        terminal.close()
+        return EXIT_REFUSED
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(config, store, terminal, reload))
+    finally:
+        store.close()
+        terminal.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(
+    config: Config,
+    store: SqliteStore,
+    terminal: Terminal,
+    reload: Callable[[], Config] | None,
+) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    bugs: list[BaseException] = []
+
+    def failed(error: BaseException) -> None:
+        bugs.append(error)
+        stop.set()
+
+    node = Node(
+        store,
+        limits=config.limits,
+        report=None if config.quiet else terminal.report,
+        failed=failed,
+    )
+    try:
+        server = await loop.create_server(
+            lambda: Connection(node), config.host, config.port, backlog=BACKLOG
+        )
+    except OSError as error:
+        text = say(
+            "serve.port", config.language, host=config.host, port=config.port, error=error.strerror
+        )
+        print(text, file=sys.stderr)
+        await node.stop()
+        return EXIT_REFUSED
+    port = server.sockets[0].getsockname()[1]
+    _greet(config, store, terminal, port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, _reload, reload, node, terminal)
+    await stop.wait()
+    server.close()
+    if bugs:
+        traceback.print_exception(bugs[0], file=sys.stderr)
+        terminal.say("serve.bug", "red")
+        return EXIT_BUG
+    terminal.say("serve.stopping")
+    await node.stop()
+    terminal.say("serve.stopped")
+    return EXIT_OK
+
+
+def _greet(config: Config, store: SqliteStore, terminal: Terminal, port: int) -> None:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    if not config.quiet:
+        file = Path(config.data / "molva.sqlite").absolute()
+        terminal.say("serve.store", path=file, version=store.version)
+        if config.host.startswith(LOOPBACK):
+            terminal.say("serve.loopback")
+        address = host if port == 8888 else f"{host}:{port}"
+        terminal.say("serve.chat", address="" if address == "127.0.0.1" else " " + address)
+    if not config.limits_on:
+        terminal.say("serve.limits_off", "bold yellow")
+    terminal.say("serve.ready", "bold", host=host, port=port)
+
+
+def _reload(reload: Callable[[], Config], node: Node, terminal: Terminal) -> None:
+    try:
+        config = reload()
+    except ConfigRefused as refused:
+        terminal.say(refused.reason, "red", **refused.values)
+        return
+    node.set_limits(config.limits)
+    terminal.language = config.language
+    terminal.say("serve.reloaded")
