@@ -1,0 +1,1 @@
+"""What the server costs, beside the least it could cost."""
