@@ -1,8 +1,8 @@
 """Checkers: what must hold, watched from outside.
 
-Owns what was promised and to whom: acknowledgements, what each connection was sent, what each device
-showed, and the disk as the one truth. Each rule has a name (after Maelstrom's for logs with offsets)
-and raises `Violation` with it.
+Owns what was promised and to whom: acknowledgements, what each connection was sent, what each
+device showed, and the disk as the one truth. Each rule has a name (after Maelstrom's for logs with
+offsets) and raises `Violation` with it.
 """
 
 from collections.abc import Sequence
@@ -47,6 +47,7 @@ RULES = (
     "leak",
     "unobserved",
     "cursor_ignored",
+    "unsent",
     "stuck",
 )
 
@@ -91,7 +92,9 @@ class Checkers:
         if isinstance(event, Result) and event.result == "successful":
             assert event.name is not None
             key = parse_name(event.name).key
-            account = next(a for a in machine.disk.accounts.values() if a.key == key)
+            account = next((a for a in machine.disk.accounts.values() if a.key == key), None)
+            if account is None:
+                raise Violation("unobserved", f"{event.name} is welcome and not on the disk")
             self._accounts[connection] = account.account
             for listed in event.conversations or ():
                 self._stands(connection, listed)
@@ -247,6 +250,10 @@ class Checkers:
             if write in stored:
                 raise Violation("refused_but_stored", f"{name} {write}")
         for device in devices:
+            for write in device.said - device.abandoned:
+                if write not in stored and (device.name, write) not in self.refused:
+                    pending = device.mirror.outbox.is_pending(write)
+                    raise Violation("stuck" if pending else "unsent", f"{device.name} {write}")
             self._compare(machine, device)
 
     def _compare(self, machine: "Machine", device: "Device") -> None:
@@ -256,7 +263,9 @@ class Checkers:
         if account is None:
             raise Violation("stuck", f"{device.mirror.name} is nobody")
         if device.mirror.outbox.pending():
-            raise Violation("stuck", f"{device.mirror.name} still has {device.mirror.outbox.pending()}")
+            raise Violation(
+                "stuck", f"{device.mirror.name} still has {device.mirror.outbox.pending()}"
+            )
         for id, log in disk.logs.items():
             label = self._label(machine, account.account, id)
             if label is None or is_own_log(id):

@@ -1,8 +1,8 @@
 """The machine: the server's side, as the asyncio shell is it in the real world.
 
-The hub, the wire and the memory store are the real ones. Owns the turns, the commits that take time,
-and death: a crash loses the hub and whatever commit had not returned, or leaves it on the disk with
-nobody told.
+The hub, the wire and the memory store are the real ones. Owns the turns, the commits that take
+time, and death: a crash loses the hub and whatever commit had not returned, or leaves it on the
+disk with nobody told.
 """
 
 from itertools import count
@@ -148,7 +148,7 @@ class Machine:
             self.store.contents(),
             limits=self._swarm.limits,
             ids=self._ids,
-            random=self._world.random,
+            now=self._world.now(),
         )
         self._world.note("server starts")
         self._arm()
@@ -307,9 +307,7 @@ class Machine:
         self.store.unavailable = self.full and self._world.random.random() < 0.5
         try:
             if load.before is not None:
-                entries = self.store.load_before(
-                    load.conversation, before=load.before, **bounds
-                )
+                entries = self.store.load_before(load.conversation, before=load.before, **bounds)
             else:
                 after = load.after if load.after is not None else Seq(0)
                 entries = self.store.load(load.conversation, after=after, **bounds)

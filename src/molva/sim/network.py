@@ -1,7 +1,7 @@
 """The network: links that carry bytes in order, late, in pieces of any size, until they break.
 
-Owns what TCP promises and no more: what arrives is a prefix of what was sent. A link knows nothing of
-frames.
+Owns what TCP promises and no more: what arrives is a prefix of what was sent. A link knows nothing
+of frames.
 """
 
 from collections.abc import Callable
@@ -103,7 +103,7 @@ class Link:
             server.broken()
 
     def close_from_client(self) -> None:
-        """The client closes: it hears nothing more; the server learns of it unless the line is dead."""
+        """The client closes, hears nothing more, and the server learns of it if the line lives."""
         self.client = None
         if not self.dead:
             self._up_at = max(self._up_at, self._world.time) + self._delay()

@@ -64,8 +64,10 @@ class Device:
         self._ids = count(1)
         self._texts = count(1)
         self._tries = 0
-        self._said: set[str] = set()
+        self.said: set[str] = set()
         """Ids of messages; a join that was none needed is acknowledged and not stored."""
+        self.abandoned: set[str] = set()
+        """Those typed under a name that was not to be had."""
         self.outbox = MemoryOutbox()
         self._token: str | None = None
         self.screen: dict[str, checkers.Shown] = {}
@@ -157,6 +159,8 @@ class Device:
 
     def crash(self) -> None:
         """A fault: the client forgets all but its outbox and its token."""
+        if self.mirror.outbox is not self.outbox:
+            self.abandoned |= self.said
         link, self._link = self._link, None
         if link is not None:
             link.close_from_client()
@@ -205,11 +209,13 @@ class Device:
             case LogChanged(conversation):
                 self._begin(conversation)
             case Acknowledged(id, seq):
-                if id in self._said:
+                if id in self.said:
                     self._watch.acknowledged[self.name, id] = seq
             case Refused(id, _, _, write):
                 if write is not None and self._same:
                     self._watch.refused.add((self.name, id))
+                elif write is not None:
+                    self.abandoned.add(id)
             case Welcomed(_, _, token):
                 if token is not None:
                     if self._token is not None and self._password is None:
@@ -250,7 +256,9 @@ class Device:
         mirror = self.mirror
 
         def again() -> None:
-            if self.mirror is mirror and mirror.state is State.REGISTERING:
+            if self.mirror is mirror and mirror.state is not State.LIVE:
+                if mirror.outbox is not self.outbox:
+                    self.abandoned |= self.said
                 mirror.register(
                     self._wanted,
                     self._world.time,
@@ -274,11 +282,11 @@ class Device:
         mirror = self.mirror
         try:
             if choice < 0.35:
-                self._said.add(mirror.send(text, now))
+                self.said.add(mirror.send(text, now))
             elif choice < 0.55:
-                self._said.add(mirror.send(text, now, to=random.choice(names)))
+                self.said.add(mirror.send(text, now, to=random.choice(names)))
             elif choice < 0.72:
-                self._said.add(mirror.send(text, now, room=room))
+                self.said.add(mirror.send(text, now, room=room))
             elif choice < 0.82 and room != "#general":
                 if random.random() < 0.3:
                     mirror.create(room, now, topic=random.choice((None, "about")))

@@ -1,7 +1,7 @@
 """One seed, from the first connection to the verdict.
 
-Two phases, as TigerBeetle's simulator has them: safety, while faults happen; then liveness, when they
-are over and everything must come to rest in bounded time with nothing missing.
+Two phases, as TigerBeetle's simulator has them: safety, while faults happen; then liveness, when
+they are over and everything must come to rest in bounded time with nothing missing.
 """
 
 from dataclasses import dataclass
@@ -53,9 +53,7 @@ class Play:
                 number = len(self.devices) + 1
                 password = f"password of {name}" if account else None
                 self.devices.append(
-                    Device(
-                        self.world, self.swarm, self.machine, self.watch, name, password, number
-                    )
+                    Device(self.world, self.swarm, self.machine, self.watch, name, password, number)
                 )
 
     def run(self) -> None:

@@ -41,7 +41,7 @@ class World:
         self.at(self.time + seconds, act)
 
     def at(self, time: float, act: Callable[[], None]) -> None:
-        """Have something happen at a time; events of one time happen in the order they were made."""
+        """Have something happen at a time; events of one time keep the order they were made in."""
         self._order += 1
         heappush(self._events, (time, self._order, act))
 
