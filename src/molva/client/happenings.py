@@ -1,7 +1,7 @@
 """Happenings: what a mirror tells the one who uses it, as typed structs.
 
-Owns their fields and nothing else. A happening is in the past: the mirror's own state already holds
-it. They come in the order things happened, each once.
+Owns their fields and nothing else. A happening is in the past: the mirror's own state holds it, and
+may hold more by now. They come in the order things happened, each once.
 """
 
 from enum import StrEnum

@@ -48,6 +48,7 @@ class Log:
         "joined",
         "name",
         "read",
+        "since",
         "tag",
         "topic",
     )
@@ -66,6 +67,8 @@ class Log:
     def _begin(self, cursor: int) -> None:
         self.cursor = cursor
         """The seq of the last entry shown, or skipped as a gap."""
+        self.since = cursor
+        """Where this device began: what is not after it was never delivered here."""
         self.head = cursor
         """The highest seq heard of."""
         self.read = 0

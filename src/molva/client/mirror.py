@@ -544,10 +544,15 @@ class Mirror:
         first = not self._welcomed_ever
         self._welcomed_ever = True
         self._retries = 0
-        self.name = event.name or self.name
+        if event.name and event.name.isprintable() and len(event.name) <= NAME_CHARACTERS_MAX:
+            self.name = event.name
         self.account = bool(event.account)
-        if event.token is not None:
-            self._token = event.token
+        token = event.token
+        if token is not None and not (
+            token.isascii() and token.isprintable() and len(token) <= limits.TOKEN_CHARACTERS_MAX
+        ):
+            token = None  # We could not send it back.
+        self._token = token or self._token
         if self._token is not None:
             self._password = None  # The token does from here on.
         self.features = frozenset(event.features or ())
@@ -561,7 +566,7 @@ class Mirror:
             Welcomed(
                 self.name,
                 first,
-                event.token,
+                token,
                 self.account,
                 self.online,
                 list(event.users or []),

@@ -475,7 +475,7 @@ class PlainChat:
         log = self._mirror.log(conversation)
         before = self._oldest.get(conversation.lower())
         if before is None and log is not None:
-            before = log.cursor + 1
+            before = log.since + 1
         if before is not None and before <= 1:
             self._note("chat.nothing_earlier", where=conversation)
             return
@@ -563,10 +563,10 @@ class PlainChat:
         log = self._mirror.log(COMMON_ROOM)
         if log is not None:
             # What is unread comes by itself; only what is missing of a screenful is asked for.
-            missing = HISTORY_LINES - (log.head - log.cursor)
-            if missing > 0 and log.cursor > 0:
+            missing = HISTORY_LINES - (log.head - log.since)
+            if missing > 0 and log.since > 0:
                 self._first_page = self._mirror.history(
-                    COMMON_ROOM, self._loop.time(), before=log.cursor + 1, limit=missing
+                    COMMON_ROOM, self._loop.time(), before=log.since + 1, limit=missing
                 )
 
     def _on_shown(self, happening: Shown) -> None:

@@ -87,9 +87,9 @@ class Tail(Errand):
         log = self.mirror.log(self._target)
         if log is not None and self._lines:
             # What is unread comes by itself, and counts.
-            unread = log.head - log.cursor
+            unread = log.head - log.since
             self._wanted = max(self._lines - unread, 0) if self._follow else self._lines
-            before = log.cursor if self._follow else log.head
+            before = log.since if self._follow else log.head
             if self._wanted and before:
                 self._ask_before(before + 1)
                 return

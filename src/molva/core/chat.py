@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from random import Random
 
 from molva.core import policy
 from molva.core.accounts import Account, Accounts
@@ -82,15 +81,14 @@ class Chat:
         *,
         limits: Limits,
         ids: IdSource,
-        random: Random,
+        now: Instant,
         reports: bool,
     ) -> None:
         self.limits = limits
         self.ids = ids
-        self.random = random
         self.reports = reports
         """Whether anybody reads `Report`s."""
-        self.now = Instant(elapsed=0.0, wall=0)
+        self.now = now
         self.sessions: dict[ConnectionId, Session] = {}
         self.accounts = Accounts(ids.digest)
         self.hall = Hall()
@@ -316,10 +314,13 @@ class Chat:
             return (written.conversation, written.through) == (asked.conversation, asked.through)
         return written == asked
 
-    def refuse_write(self, session: Session, action: AnyAction, refusal: Refusal) -> None:
+    def refuse_write(
+        self, session: Session, action: AnyAction, refusal: Refusal, body: entries.AnyBody
+    ) -> None:
         """Refuse a write, unless it was done before: a retry is told so whatever has changed since.
 
         Somebody may have written to a room, lost the line before the answer, and left the room.
+        `body` is what was to be written; where is not compared, for it may be no more.
         """
         account = session.account
         if action.id is None or account is None:
@@ -330,7 +331,11 @@ class Chat:
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Known):
-                self.written(session, self.stored(session, outcome.entry, id))
+                conversation, written = outcome.entry.conversation, outcome.entry.body
+                asked = body
+                if isinstance(written, entries.Read) and isinstance(asked, entries.Read):
+                    asked = entries.Read(written.conversation, asked.through)
+                self.written(session, self.known(session, outcome.entry, conversation, asked))
             elif isinstance(outcome, Unavailable):
                 self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), id))
             else:
@@ -602,8 +607,11 @@ class Chat:
         if not due or account.online or account.retiring or account.retired:
             return
         account.retiring = True
-        for room in tuple(account.rooms):
-            self.append(account, room, entries.Left(), None, self.told)
+        for id in account.rooms:
+            room = self.hall.by_id[id]
+            assert isinstance(room, Room)
+            if account.id not in room.leaving:
+                self.append(account, id, entries.Left(), None, self.told)
         self.write(RetireAccount(account.id), lambda outcome: self._retired(account, outcome))
 
     def _retired(self, account: Account, outcome: Outcome) -> None:
@@ -612,6 +620,9 @@ class Chat:
             self.at(self.now.elapsed + RETRY_SECONDS, lambda: self._end_hold(account))
             return
         self.flush()
+        # They went while they joined or made these: nobody stays behind in a room.
+        for room in account.rooms:
+            self.append(account, room, entries.Left(), None, self.told)
         self.accounts.retire(account)
         self.hall.by_id.pop(own_log_id(account.id), None)
         for id in tuple(account.directs or ()):

@@ -8,7 +8,6 @@ write is an effect out and a completion in, so that a slow or failing disk is on
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import TypeVar
 
 from molva.core import messages, people, policy, rooms
@@ -53,15 +52,15 @@ class Hub:
         *,
         limits: Limits,
         ids: IdSource,
-        random: Random,
+        now: Instant,
         reports: bool = False,
     ) -> None:
-        """Take up what the store holds.
+        """Take up what the store holds, at `now`.
 
-        `ids` and `random` are the only sources of chance. `reports`: whether the shell shows
+        `ids` is the only source of chance. `reports`: whether the shell shows
         `Report` effects.
         """
-        chat = Chat(contents, limits=limits, ids=ids, random=random, reports=reports)
+        chat = Chat(contents, limits=limits, ids=ids, now=now, reports=reports)
         self._chat = chat
         self._registrar = Registrar(chat)
         self._reader = Reader(chat)
@@ -273,7 +272,7 @@ class Hub:
             self._chat.at(due, lambda: self._expire_frame(session, began_at))
 
     def _expire_frame(self, session: Session, began_at: float) -> None:
-        if session.frame_began_at == began_at:
+        if session.frame_began_at == began_at and session.state is not State.LIVE:
             self._chat.violate(session, Code.REGISTRATION_TIMEOUT)
 
     def _bound(self, session: Session) -> None:

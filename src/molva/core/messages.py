@@ -37,7 +37,7 @@ def new_message(chat: Chat, session: Session, action: actions.NewMessage) -> Non
         named = chat.find_room(action.room)
         if named is None or not policy.member(account, named):
             absent = Refusal(Code.NOT_A_MEMBER, {"room": action.room})
-            chat.refuse_write(session, action, absent)
+            chat.refuse_write(session, action, absent, entries.Message(action.text))
             return
         room = named
     after = None
@@ -68,8 +68,9 @@ def new_whisper(chat: Chat, session: Session, action: actions.NewWhisper) -> Non
         chat.reply(session, chat.error(session, refusal, action.id))
         return
     other = chat.find_account(action.to)
-    if other is None or other.retired:
-        chat.refuse_write(session, action, Refusal(Code.NO_SUCH_USER, {"name": action.to}))
+    if other is None or other.retiring or other.retired:
+        nobody = Refusal(Code.NO_SUCH_USER, {"name": action.to})
+        chat.refuse_write(session, action, nobody, entries.Message(action.text))
         return
     id = direct_id(account.id, other.id)
     if id not in chat.hall.by_id and len(account.directs or ()) >= (

@@ -10,7 +10,7 @@ from molva.core.log import Line
 from molva.core.session import Session
 from molva.terms import actions, entries, events, limits
 from molva.terms.errors import Code, Refusal
-from molva.terms.ids import Seq, own_log_id
+from molva.terms.ids import ConversationId, Seq, own_log_id
 
 
 class Reader:
@@ -27,7 +27,8 @@ class Reader:
         assert account is not None
         found = chat.find_conversation(account, action.room, action.with_)
         if isinstance(found, Refusal):
-            chat.refuse_write(session, action, found)
+            body = entries.Read(ConversationId(""), Seq(action.through))
+            chat.refuse_write(session, action, found, body)
             return
         if action.through > found.log.head:
             chat.reply(session, chat.error(session, Refusal(Code.CURSOR_AHEAD), action.id))

@@ -253,7 +253,8 @@ class Registrar:
     ) -> None:
         """Make a session live: the welcome first, then what it has missed."""
         chat = self._chat
-        if len(account.sessions) >= chat.limits.sessions_per_account_max:
+        replaced = device is not None and device.session is not None
+        if len(account.sessions) - replaced >= chat.limits.sessions_per_account_max:
             self._refuse(session, action, Refusal(Code.TOO_MANY_DEVICES))
             return
         if device is not None:
@@ -280,11 +281,11 @@ class Registrar:
         snapshots = [chat.snapshot(account, place, cursor) for place, cursor, _ in places]
         if session.modern:
             chat.effects.append(Speak(session.connection))
-        chat.reply(session, self._welcome(session, action, features, token, snapshots))
+        pages = _paged(snapshots)
+        chat.reply(session, self._welcome(session, action, features, token, pages[0]))
         if session.modern:
-            step = limits.CONVERSATIONS_LISTED_MAX
-            for start in range(step, len(snapshots), step):
-                chat.reply(session, Conversations(conversations=snapshots[start : start + step]))
+            for page in pages[1:]:
+                chat.reply(session, Conversations(conversations=page))
         for place, cursor, ahead in places:
             if ahead:
                 chat.reply(session, chat.error(session, Refusal(Code.CURSOR_AHEAD)))
@@ -335,7 +336,7 @@ class Registrar:
             server=SERVER,
             at=rfc3339(chat.now.wall),
             ping_seconds=chat.limits.ping_seconds,
-            conversations=snapshots[: limits.CONVERSATIONS_LISTED_MAX],
+            conversations=snapshots,
             id=action.id,
         )
 
@@ -381,3 +382,18 @@ class Registrar:
             # The snapshot says all that an own log holds; 2022 had no history in its room.
             return place, head, False
         return place, account.marker(place.id).through, False
+
+
+def _paged(snapshots: list[Snapshot]) -> list[list[Snapshot]]:
+    """Split a list into parts that each fit a frame; the first is the welcome's, beside names."""
+    pages: list[list[Snapshot]] = [[]]
+    left = limits.FRAME_BYTES_MAX - limits.LIST_BYTES_MAX - limits.ENVELOPE_BYTES_MAX // 2
+    for snapshot in snapshots:
+        label = snapshot.room or snapshot.with_ or snapshot.log or ""
+        size = len(label.encode()) + 2 * len((snapshot.topic or "").encode()) + 192
+        if size > left or len(pages[-1]) == limits.CONVERSATIONS_LISTED_MAX:
+            pages.append([])
+            left = limits.LIST_BYTES_MAX
+        pages[-1].append(snapshot)
+        left -= size
+    return pages

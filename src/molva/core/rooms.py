@@ -32,7 +32,7 @@ def create(chat: Chat, session: Session, action: actions.Create) -> None:
         return
     refusal = _create_refusal(chat, session, action, name)
     if refusal is not None:
-        chat.refuse_write(session, action, refusal)
+        chat.refuse_write(session, action, refusal, entries.Created(name.shown))
         return
     room = Room(chat.ids.room(), Log(Seq(0), 0), name, "")
     room.made = False
@@ -94,7 +94,8 @@ def join(chat: Chat, session: Session, action: actions.Join) -> None:
     assert account is not None
     room = chat.find_room(action.room)
     if room is None or not room.made:
-        chat.refuse_write(session, action, Refusal(Code.NO_SUCH_ROOM, {"room": action.room}))
+        absent = Refusal(Code.NO_SUCH_ROOM, {"room": action.room})
+        chat.refuse_write(session, action, absent, entries.Joined())
         return
     if room.common:
         chat.reply(session, chat.error(session, Refusal(Code.COMMON_ROOM), action.id))
@@ -133,7 +134,8 @@ def leave(chat: Chat, session: Session, action: actions.Leave) -> None:
         chat.reply(session, chat.error(session, Refusal(Code.COMMON_ROOM), action.id))
         return
     if room is None or not policy.member(account, room):
-        chat.refuse_write(session, action, Refusal(Code.NOT_A_MEMBER, {"room": action.room}))
+        absent = Refusal(Code.NOT_A_MEMBER, {"room": action.room})
+        chat.refuse_write(session, action, absent, entries.Left())
         return
     room.leaving.add(account.id)
     session.busy = True
@@ -173,7 +175,8 @@ def topic(chat: Chat, session: Session, action: actions.Topic) -> None:
             return
     room = chat.find_room(action.room)
     if room is None or not policy.member(account, room):
-        chat.refuse_write(session, action, Refusal(Code.NOT_A_MEMBER, {"room": action.room}))
+        absent = Refusal(Code.NOT_A_MEMBER, {"room": action.room})
+        chat.refuse_write(session, action, absent, entries.Topic(action.text))
         return
     chat.append_for(session, room.id, entries.Topic(action.text), action)
 

@@ -8,7 +8,6 @@ connection once. Knows nothing of what is decided.
 import asyncio
 import time
 from collections.abc import Callable
-from random import Random
 from typing import assert_never
 
 from molva.core.effects import (
@@ -74,7 +73,7 @@ class Node:
             store.contents(),
             limits=limits,
             ids=SecretIds(),
-            random=Random(),
+            now=_now(),
             reports=report is not None,
         )
         self._archive = Archive(
@@ -166,9 +165,8 @@ class Node:
             if type(input) is Received and len(input.requests) > REQUESTS_PER_TURN:
                 inputs = self._share(inputs)
                 break
-        now = Instant(time.monotonic(), time.time_ns() // 1_000_000)
         try:
-            effects = self._hub.step(inputs, now)
+            effects = self._hub.step(inputs, _now())
             self._perform(effects)
         except Exception as error:
             # A bug. The log is whole and everyone resumes, so stopping costs less than going on.
@@ -344,3 +342,7 @@ class Node:
         if self._timer is not None:
             self._timer.cancel()
         self._passwords.close()
+
+
+def _now() -> Instant:
+    return Instant(time.monotonic(), time.time_ns() // 1_000_000)
