@@ -178,6 +178,10 @@ def none(found: list[str]) -> None:
 # -- Floors ------------------------------------------------------------------------------------
 
 
+def test_every_part_of_the_house_has_its_floor() -> None:
+    assert {part(module) for module in modules()} <= set(FLOORS)
+
+
 def test_imports_go_down_only() -> None:
     def check(path: Path) -> Iterator[str]:
         here = part(module_name(path))
