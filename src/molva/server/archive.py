@@ -1,21 +1,18 @@
 """The archive: the store's two threads, one that writes and one that reads.
 
-Owns who calls the store and when. The writer takes all that is waiting as one transaction; while
-the disk works, the next batch gathers: that is the whole group commit. Outcomes come back in order.
+Owns who calls the store. A batch is one transaction; the node gives the next when the outcomes of
+the last have come back, so that while the disk works, the next batch gathers: that is the group
+commit.
 """
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable
 
 from molva.core.effects import Load
 from molva.terms.entries import Entry
 from molva.terms.ids import Seq
 from molva.terms.ports import Outcome, Store, StoreUnavailable, Write
-
-BATCH_WRITES_MAX = 2_000
-"""Writes in one transaction; more wait for the next, so that nobody waits for everybody."""
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs something in the loop's thread, from another."""
@@ -49,7 +46,7 @@ class Archive:
             thread.start()
 
     def commit(self, writes: list[Write]) -> None:
-        """Have writes made durable; `committed` hears of them."""
+        """Have writes made durable as one transaction; `committed` hears of them."""
         self._writes.put(writes)
 
     def load(self, load: Load) -> None:
@@ -71,37 +68,11 @@ class Archive:
             self._in_loop(lambda: self._failed(failure))
 
     def _write(self) -> None:
-        waiting: list[Write] = []
-        ended = False
-        while waiting or not ended:
-            if not waiting:
-                first = self._writes.get()
-                if first is None:
-                    return
-                waiting = first
-            ended = self._gather(waiting) or ended
-            batch = waiting
-            if len(waiting) > BATCH_WRITES_MAX:
-                batch = list(islice(waiting, BATCH_WRITES_MAX))
-            outcomes = self._store.commit(batch)
-            waiting = waiting[len(batch) :]
-            self._tell(outcomes)
+        while (batch := self._writes.get()) is not None:
+            self._tell(self._store.commit(batch))
 
-    def _gather(self, waiting: list[Write]) -> bool:
-        """Take up all that has come meanwhile; return whether that was the last."""
-        while len(waiting) < BATCH_WRITES_MAX:
-            try:
-                more = self._writes.get_nowait()
-            except queue.Empty:
-                return False
-            if more is None:
-                return True
-            waiting.extend(more)
-        return False
-
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        told = list(outcomes)
-        self._in_loop(lambda: self._committed(told))
+    def _tell(self, outcomes: list[Outcome]) -> None:
+        self._in_loop(lambda: self._committed(outcomes))
 
     def _read(self) -> None:
         while (load := self._loads.get()) is not None:

@@ -45,9 +45,12 @@ from molva.terms.events import AnyEvent, Result
 from molva.terms.ids import ConnectionId
 from molva.terms.instant import Instant
 from molva.terms.limits import Limits
-from molva.terms.ports import Outcome, Store
+from molva.terms.ports import Outcome, Store, Write
 from molva.wire.jsonl import format_event
 from molva.wire.legacy import format_legacy
+
+BATCH_WRITES_MAX = 2_000
+"""Writes in one transaction; more wait for the next, so that nobody waits for everybody."""
 
 REQUESTS_PER_TURN = 128
 """Requests of one connection in one turn; the rest wait for the next, after everybody's."""
@@ -90,6 +93,10 @@ class Node:
         self._last = 0
         self._inbox: list[Input] = []
         self._turn_due = False
+        self._unwritten: list[Write] = []
+        """What the next transaction will hold."""
+        self._writing = False
+        """Whether the archive has a batch."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._stopped = asyncio.Event()
@@ -145,6 +152,26 @@ class Node:
 
     def _committed(self, outcomes: list[Outcome]) -> None:
         self.hear(Committed(outcomes))
+        self._turn()
+        # What this turn has told brings answers. Those that are here already, after one look at the
+        # sockets, go with what waits as one transaction, instead of in two that take turns.
+        self.loop.call_soon(self._look_and_write)
+
+    def _look_and_write(self) -> None:
+        self._writing = False
+        if self._turn_due:
+            self._turn()
+        self._write_next()
+
+    def _write_next(self) -> None:
+        """Give the archive the next batch, if it has none."""
+        if self._writing or not self._unwritten:
+            return
+        self._writing = True
+        batch, self._unwritten = self._unwritten, []
+        if len(batch) > BATCH_WRITES_MAX:
+            batch, self._unwritten = batch[:BATCH_WRITES_MAX], batch[BATCH_WRITES_MAX:]
+        self._archive.commit(batch)
 
     def _loaded(self, request: int, entries: list[Entry] | None) -> None:
         self.hear(Loaded(request, entries))
@@ -284,7 +311,8 @@ class Node:
     def _perform_rare(self, effect: Effect, out: dict[ConnectionId, bytes]) -> None:
         match effect:
             case Commit(writes):
-                self._archive.commit(writes)
+                self._unwritten.extend(writes)
+                self._write_next()
             case Load():
                 self._archive.load(effect)
             case Speak(connection):
