@@ -119,8 +119,10 @@ async def _serve(
 def _greet(config: Config, store: SqliteStore, terminal: Terminal, port: int) -> None:
     host = f"[{config.host}]" if ":" in config.host else config.host
     if not config.quiet:
-        file = Path(config.data / "molva.sqlite").absolute()
-        terminal.say("serve.store", path=file, version=store.version)
+        file = (config.data / "molva.sqlite").absolute()
+        home = Path.home()
+        path = Path("~", file.relative_to(home)) if file.is_relative_to(home) else file
+        terminal.say("serve.store", path=path, version=store.version)
         if config.host.startswith(LOOPBACK):
             terminal.say("serve.loopback")
         address = host if port == 8888 else f"{host}:{port}"
