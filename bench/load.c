@@ -147,7 +147,8 @@ static void on_connected(int index)
     if (!molva) { clients[index].welcome = true; welcomed++; }
 }
 
-/* Sends the next message from the next client in turn. */
+/* Sends the next message from the next client in turn. Its id begins with a number that grows, as
+ * Molva's own clients' ids begin with the time. */
 static void issue(void)
 {
     static char line[LINE];
@@ -156,15 +157,15 @@ static void issue(void)
     if (!molva) /* the floor sends on what it hears: it must hear what Molva would say */
         len = snprintf(line, sizeof line,
             "%s,\"text\":\"%s\",\"from\":\"%s%d\",\"room\":\"#general\",\"seq\":%ld,"
-            "\"at\":\"2026-11-22T10:00:00.123Z\",\"id\":\"%d-%ld\"}\n",
-            head, filler, prefix, index, number + 1, index, number);
+            "\"at\":\"2026-11-22T10:00:00.123Z\",\"id\":\"%010ld-%d\"}\n",
+            head, filler, prefix, index, number + 1, number, index);
     else if (whisper)
         len = snprintf(line, sizeof line,
-            "%s,\"to\":\"%s%d\",\"text\":\"%s\",\"id\":\"%d-%ld\"}\n",
-            head, prefix, index ^ 1, filler, index, number);
+            "%s,\"to\":\"%s%d\",\"text\":\"%s\",\"id\":\"%010ld-%d\"}\n",
+            head, prefix, index ^ 1, filler, number, index);
     else
-        len = snprintf(line, sizeof line, "%s,\"text\":\"%s\",\"id\":\"%d-%ld\"}\n",
-            head, filler, index, number);
+        len = snprintf(line, sizeof line, "%s,\"text\":\"%s\",\"id\":\"%010ld-%d\"}\n",
+            head, filler, number, index);
     clients[index].waiting++;
     sent_at[number] = now();
     say(index, line, len);
@@ -179,8 +180,8 @@ static void match(int index, const char *line, const char *end)
     while (found >= line && (*found != '"' || memcmp(found, key, key_len))) found--;
     if (found < line) return; /* the id may be told to its sender alone */
     char *dash;
-    if (strtol(found + key_len, &dash, 10) != index || *dash != '-') return;
-    long number = strtol(dash + 1, NULL, 10);
+    long number = strtol(found + key_len, &dash, 10);
+    if (*dash != '-' || strtol(dash + 1, NULL, 10) != index) return;
     if (number < 0 || number >= issued || number % clients_n != index || !sent_at[number])
         die("client %d heard message %ld, which it did not wait for", index, number);
     latency[number] = now() - sent_at[number];

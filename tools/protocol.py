@@ -106,7 +106,10 @@ def _fields(struct: type[msgspec.Struct]) -> list[str]:
     columns = ["field", "type", "required"] + (["bounds"] if bounded else []) + ["what it says"]
     rows = []
     for field in fields:
-        row = [f"`{field.encode_name}`", _kind(field.type), "yes" if field.required else ""]
+        name = field.encode_name
+        # A code is a text, because clients meet servers that have further ones.
+        kind = "[code](#errors)" if name == "code" else _kind(field.type)
+        row = [f"`{name}`", kind, "yes" if field.required else ""]
         if bounded:
             row.append(_bounds(struct, field))
         rows.append([*row, _explained(struct, field)])
@@ -145,8 +148,6 @@ def _kind(kind: schema.Type) -> str:
             return "number"
         case schema.BoolType():
             return "true or false"
-        case schema.EnumType():
-            return "[code](#errors)"
         case schema.ListType(item_type=item):
             return f"list of {_plural(_kind(item))}"
         case schema.DictType(key_type=key, value_type=value):
@@ -428,8 +429,9 @@ the name. It asks for no features, as a client of 2022 does.
 - JSON is read strictly: no key twice, no comments, no `NaN`. A field that the server does not know
   or of the wrong type is refused, not ignored: a misspelt `room` must not send words to the wrong
   people.
-- Strings hold no control characters but a newline and a tab in a `text`, and no half of a surrogate
-  pair. Some other characters reorder or hide a line all the same: show what others wrote with care.
+- Strings hold no control characters but newlines and tabs in the `text` of a `new_message` or a
+  `new_whisper`, and no half of a surrogate pair. Some other characters reorder or hide a line all
+  the same: show what others wrote with care.
 - What is optional may be left out, and the server leaves out what is at its default: a `seq` that
   is not there is none, a missing `unread` is 0, a missing `more` is false.
 - **Ignore what you do not know**: fields and whole events that this page does not have may come

@@ -11,6 +11,7 @@ help speaks it too.
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from molva.terms.catalogue import Language, parse_language, say
 
 PORT: Final = 8888
 SERVER: Final = f"127.0.0.1:{PORT}"
+WAIT_SECONDS: Final = 5.0
 
 _ClickError: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """The parent of all complaints about a command line; some releases of typer bring their own."""
@@ -123,6 +125,9 @@ def build(language: Language) -> typer.Typer:
         str,
         typer.Option("--server", metavar="HOST[:PORT]", envvar="MOLVA_SERVER", help=text("server")),
     ]
+    wait_option = Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help=text("wait"))
+    ]
     name_option = Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", envvar="MOLVA_NAME", help=text("name")),
@@ -188,9 +193,10 @@ def build(language: Language) -> typer.Typer:
         ],
         server: server_option = SERVER,
         name: name_option = None,
+        wait: wait_option = WAIT_SECONDS,
         language: language_option = None,
     ) -> int:
-        return _run_send(_server(server, chosen), name, to, " ".join(words), chosen)
+        return _run_send(_server(server, chosen), name, wait, to, " ".join(words), chosen)
 
     @app.command("tail", cls=Command, help=text("tail"))
     def _tail(
@@ -202,11 +208,13 @@ def build(language: Language) -> typer.Typer:
         follow: Annotated[bool, typer.Option("--follow/--no-follow", help=text("follow"))] = True,
         server: server_option = SERVER,
         name: name_option = None,
+        wait: wait_option = WAIT_SECONDS,
         language: language_option = None,
     ) -> int:
         return _run_tail(
             _server(server, chosen),
             name,
+            wait,
             to,
             lines=lines,
             follow=follow,
@@ -236,7 +244,7 @@ def _server(text: str, language: Language) -> tuple[str, int]:
     try:
         return parse_server(text)
     except ValueError:
-        from molva.client.safe_text import safe_line
+        from molva.wire.terminal import safe_line
 
         raise _Wrong(say("chat.bad_server", language, server=safe_line(text))) from None
 
@@ -293,7 +301,7 @@ def _run_chat(
 
 
 def _run_send(
-    server: tuple[str, int], name: str | None, to: str, text: str, language: Language
+    server: tuple[str, int], name: str | None, wait: float, to: str, text: str, language: Language
 ) -> int:
     import asyncio
     from collections.abc import AsyncIterator
@@ -321,6 +329,7 @@ def _run_send(
             password=os.environ.get("MOLVA_PASSWORD"),
             credentials=Credentials(),
             device=_device(),
+            wait_seconds=wait,
         ).run()
 
     _make_output_safe()
@@ -330,6 +339,7 @@ def _run_send(
 def _run_tail(
     server: tuple[str, int],
     name: str | None,
+    wait: float,
     to: str,
     *,
     lines: int,
@@ -356,6 +366,7 @@ def _run_tail(
             password=os.environ.get("MOLVA_PASSWORD"),
             credentials=Credentials(),
             device=_device(),
+            wait_seconds=wait,
         ).run()
 
     _make_output_safe()
@@ -389,7 +400,7 @@ def _complain(text: str) -> None:
 
 def _explain(error: Exception, arguments: Sequence[str], language: Language) -> str:
     """Return one line about a command line that is wrong."""
-    from molva.client.safe_text import safe_line
+    from molva.wire.terminal import safe_line
 
     if isinstance(error, _Wrong):
         return str(error.message)
@@ -408,8 +419,15 @@ def _explain(error: Exception, arguments: Sequence[str], language: Language) -> 
     elif context is not None and context.parent is None and kind in ("UsageError", "NoSuchCommand"):
         given = [argument for argument in arguments if not argument.startswith("-")]
         text = say("chat.cli.no_command", language, name=safe_line(given[0] if given else ""))
+    elif kind == "UsageError":
+        # Its text is English; what is not wanted stands in it between brackets.
+        extra = re.search(r"\((.*)\)", message)
+        detail = extra.group(1) if extra else message
+        text = say("chat.cli.extra", language, detail=detail, command=command)
     else:
-        text = say("chat.cli.bad_value", language, detail=message, command=command)
+        parameter = getattr(error, "param", None)
+        detail = message if parameter is None else _spelled(parameter)
+        text = say("chat.cli.bad_value", language, detail=detail, command=command)
     return text.replace("  ", " ")
 
 
@@ -449,4 +467,6 @@ def _write_rows(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None
 
 def _spelled(option: Any) -> str:
     names = ", ".join([*option.opts, *option.secondary_opts])
+    if option.param_type_name == "argument":
+        return str(option.metavar)
     return f"{names} {option.metavar}" if option.metavar else names

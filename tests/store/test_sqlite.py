@@ -1,34 +1,37 @@
 """What only the SQLite store has: a file, its owner, its threads and the ways it can fail."""
 
-import hashlib
 import os
 import random
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.store.files import behind_its_back, child, line_from, posix, value
 
 from molva.store import migrations, sqlite, transaction
-from molva.store.migrations import MIGRATIONS, migrate
+from molva.store.memory import MemoryStore
 from molva.store.sqlite import SqliteStore
-from molva.terms.entries import Entry, Joined, Message, Read
+from molva.terms.entries import Created, Entry, Joined, Message, Read
 from molva.terms.ids import AccountId, CommonRoom, ConversationId, Seq, direct_id, own_log_id
 from molva.terms.ports import (
+    AddDevice,
     Append,
     Appended,
+    Contents,
+    Find,
     Known,
     Made,
     MakeAccount,
+    MakeRoom,
     Outcome,
+    RetireAccount,
+    StoreLost,
     StoreRefused,
     StoreUnavailable,
     Unavailable,
@@ -36,13 +39,6 @@ from molva.terms.ports import (
 )
 
 ANNA = AccountId(1)
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes of POSIX")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "molva.db"
 
 
 @pytest.fixture
@@ -84,68 +80,7 @@ def reader_of(store: SqliteStore) -> sqlite3.Connection:
     return store._reader
 
 
-def behind_its_back(path: Path, statement: str) -> None:
-    """Change the file as no server would."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(statement)
-
-
-def value(connection: sqlite3.Connection, query: str) -> Any:
-    (found,) = connection.execute(query).fetchone()
-    return found
-
-
-@contextmanager
-def child(code: str, path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another Python with ours on its path; killed at the end if it still runs."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def line_from(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
 # -- The owner
-
-HOLDER = """
-import signal
-import sys
-from molva.store.sqlite import SqliteStore
-store = SqliteStore(sys.argv[1])
-print("open", flush=True)
-signal.pause()
-"""
-
-
-@posix
-def test_a_file_that_another_process_has_open_is_refused_with_its_pid(path: Path) -> None:
-    with child(HOLDER, path) as holder:
-        assert line_from(holder) == "open"
-        with pytest.raises(StoreRefused) as refused:
-            SqliteStore(path)
-        assert refused.value.reason == "locked"
-        assert refused.value.values == {"path": str(path), "pid": str(holder.pid)}
-
-
-@posix
-def test_a_file_is_free_again_when_its_holder_was_killed(path: Path) -> None:
-    with child(HOLDER, path) as holder:
-        assert line_from(holder) == "open"
-        os.kill(holder.pid, signal.SIGKILL)
-        holder.wait()
-        with closing(SqliteStore(path)) as store:
-            assert store.commit([write("mine")]) != [Unavailable()]
 
 
 def test_a_file_open_in_this_process_is_refused(store: SqliteStore, path: Path) -> None:
@@ -394,9 +329,10 @@ def test_a_file_that_somebody_locks_is_refused_as_locked(
 class Faulty(sqlite3.Connection):
     """A connection on which a statement fails: before it was done, or after."""
 
-    before: str | None = None
+    before: str | tuple[str, ...] | None = None
     after: str | None = None
     code = sqlite3.SQLITE_IOERR
+    error: type[BaseException] = sqlite3.OperationalError
     opened = 0
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -413,10 +349,11 @@ class Faulty(sqlite3.Connection):
         self._fail(sql, self.before)
         return super().executemany(sql, rows)
 
-    def _fail(self, sql: str, start: str | None) -> None:
+    def _fail(self, sql: str, start: str | tuple[str, ...] | None) -> None:
         if start is not None and sql.startswith(start):
-            error = sqlite3.OperationalError("the disk said no")
-            error.sqlite_errorcode = self.code
+            error = self.error("the disk said no")
+            if isinstance(error, sqlite3.Error):
+                error.sqlite_errorcode = self.code
             raise error
 
 
@@ -489,25 +426,12 @@ def test_a_full_disk_at_commit_is_a_doubt_too(faults: type[Faulty], path: Path) 
         assert faults.opened == opened + 2
 
 
-def test_a_commit_that_failed_and_yet_took_effect_is_known_when_repeated(
-    faults: type[Faulty], path: Path
-) -> None:
-    with closing(SqliteStore(path)) as store:
-        store.commit([write("a", id="k1")])
-        faults.after = "COMMIT"
-        assert store.commit([write("b", id="k2")]) == [Unavailable()]
-        faults.after = None
-        again, new = store.commit([write("b", id="k2"), write("c", id="k3")])
-        assert isinstance(again, Known)
-        assert (again.entry.seq, entry(new).seq) == (2, 3)
-
-
 def test_while_the_doubt_lasts_nothing_is_written_and_the_rest_can_be_read(
     faults: type[Faulty], path: Path
 ) -> None:
     with closing(SqliteStore(path)) as store:
         store.commit([write("a")])
-        faults.before = "COMMIT"
+        faults.before = "INSERT INTO entries"
         for _ in range(3):
             assert store.commit([write("b")]) == [Unavailable()]
             assert texts(store) == ["a"]
@@ -528,7 +452,7 @@ def test_a_file_that_lost_what_was_told_is_never_written_again(
 ) -> None:
     with closing(SqliteStore(path)) as store:
         store.commit([write("a"), write("b")])
-        faults.before = "COMMIT"
+        faults.before = "INSERT INTO entries"
         store.commit([write("c")])
         faults.before = None
         behind_its_back(path, "DELETE FROM entries WHERE seq = 2")
@@ -545,6 +469,172 @@ def test_a_bug_leaves_the_store_and_no_transaction_behind(store: SqliteStore) ->
         store.commit([write("b"), broken])
     assert texts(store) == ["a"]
     assert entry(store.commit([write("b")])[0]).seq == 2
+
+
+# -- A COMMIT that fails: it may have taken effect
+
+BORIS = AccountId(2)
+BEFORE: list[Write] = [
+    *(account(1, "anna"), account(2, "boris"), account(3, "vera"), RetireAccount(AccountId(3))),
+    *(write("a", id="k1"), write("a", direct_id(ANNA, BORIS))),
+]
+TEA = MakeRoom(ConversationId("rtea"), "#tea", "tea", "tea")
+
+CHANGES: dict[str, list[Write]] = {
+    "a message": [write("b", id="k2")],
+    "a message without an id": [write("b")],
+    "the first entry of a conversation": [write("b", own_log_id(ANNA))],
+    "a marker": [Append(own_log_id(ANNA), ANNA, "anna", None, 1, Read(CommonRoom, Seq(1)))],
+    "a repetition and a message": [write("a", id="k1"), write("b", id="k2")],
+    "a room": [TEA],
+    "a room and its first entry": [
+        TEA,
+        Append(TEA.conversation, ANNA, "anna", "k", 1, Created("#tea")),
+    ],
+    "an account": [account(4, "galina")],
+    "an account that is gone again": [account(4, "galina"), RetireAccount(AccountId(4))],
+    "a device": [AddDevice(ANNA, "t9", None, 1)],
+    "a device that is gone again": [AddDevice(ANNA, "t9", None, 1), RetireAccount(ANNA)],
+    "an account that ends": [RetireAccount(BORIS)],
+    "a name that passes on": [RetireAccount(BORIS), account(4, "boris")],
+    "refused ones and an account": [account(4, "anna"), Find(ANNA, "k9"), account(4, "galina")],
+}
+"""Each is to be seen in the file, in one way or another."""
+
+NOTHINGS: dict[str, list[Write]] = {
+    "questions": [Find(ANNA, "k1"), Find(ANNA, "k9")],
+    "repetitions": [write("a", id="k1"), write("b", id="k1")],
+    "what is refused": [account(4, "anna"), write("b", ConversationId("rnone"))],
+    "what is gone already": [RetireAccount(AccountId(3)), RetireAccount(AccountId(99))],
+}
+
+
+def by_name(batches: dict[str, list[Write]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("batch", batches.values(), ids=batches.keys())
+
+
+def right(batch: list[Write]) -> tuple[list[Outcome], Contents]:
+    """Return what comes of a batch, and what there is then, where nothing fails."""
+    store = MemoryStore()
+    store.commit(BEFORE)
+    return store.commit(batch), store.contents()
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY])
+@by_name(CHANGES)
+def test_a_commit_that_failed_and_yet_took_effect_is_answered_so(
+    faults: type[Faulty], path: Path, batch: list[Write], code: int
+) -> None:
+    outcomes, contents = right(batch)
+    with closing(SqliteStore(path)) as store:
+        store.commit(BEFORE)
+        opened = faults.opened
+        faults.after, faults.code = "COMMIT", code
+        assert store.commit(batch) == outcomes
+        assert faults.opened == opened + 2
+        faults.after = None
+        assert texts(store)[0] == "a" and store.contents() == contents
+        assert entry(store.commit([write("z")])[0]).seq == len(everything(store))
+        assert faults.opened == opened + 2
+
+
+@by_name(CHANGES | NOTHINGS)
+def test_a_commit_that_failed_and_took_no_effect_is_unavailable(
+    faults: type[Faulty], path: Path, batch: list[Write]
+) -> None:
+    _, contents = right([])
+    with closing(SqliteStore(path)) as store:
+        store.commit(BEFORE)
+        faults.before = "COMMIT"
+        assert store.commit(batch) == [Unavailable() for _ in batch]
+        faults.before = None
+        assert store.contents() == contents
+        outcomes, contents = right(batch)
+        assert store.commit(batch) == outcomes
+        assert store.contents() == contents
+
+
+@by_name(NOTHINGS)
+def test_where_nothing_was_to_be_written_there_is_nothing_to_know(
+    faults: type[Faulty], path: Path, batch: list[Write]
+) -> None:
+    _, contents = right(batch)
+    with closing(SqliteStore(path)) as store:
+        store.commit(BEFORE)
+        faults.before, faults.after = "PRAGMA wal_checkpoint", "COMMIT"
+        assert store.commit(batch) == [Unavailable() for _ in batch]
+        faults.before = faults.after = None
+        assert store.contents() == contents
+        assert store.commit(batch) == right(batch)[0]
+
+
+@pytest.mark.parametrize("opening", ["PRAGMA user_version", "PRAGMA wal_checkpoint", "SELECT 1"])
+@pytest.mark.parametrize("effect", [False, True])
+def test_where_the_file_cannot_be_looked_into_the_store_is_lost(
+    faults: type[Faulty], path: Path, effect: bool, opening: str
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit([write("a")])
+        faults.before = (opening,) if effect else (opening, "COMMIT")
+        faults.after = "COMMIT"
+        with pytest.raises(StoreLost):
+            store.commit([write("b")])
+        faults.before = faults.after = None
+        for _ in range(2):
+            with pytest.raises(StoreLost):
+                store.commit([write("c")])
+            with pytest.raises(StoreUnavailable):
+                store.contents()
+    with closing(SqliteStore(path)) as store:
+        assert texts(store) == (["a", "b"] if effect else ["a"])
+        assert entry(store.commit([write("c")])[0]).seq == 2 + effect
+
+
+def test_contents_are_unavailable_where_the_store_is_lost(faults: type[Faulty], path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit([MakeAccount(ANNA, "anna", "anna", "anna", None, None, None, 1)])
+        faults.before, faults.after = "PRAGMA wal_checkpoint", "COMMIT"
+        with pytest.raises(StoreUnavailable):
+            store.contents()
+
+
+def test_a_commit_that_is_interrupted_is_not_gone_on_from(faults: type[Faulty], path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        faults.after, faults.error = "COMMIT", KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt):
+            store.commit([write("a")])
+        faults.after = None
+        with pytest.raises(StoreLost):
+            store.commit([write("b")])
+
+
+def test_a_full_disk_is_taken_at_its_word_until_the_file_opens_again(
+    faults: type[Faulty], path: Path
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit([write("a")])
+        faults.before, faults.code = "COMMIT", sqlite3.SQLITE_FULL
+        assert store.commit([write("b")]) == [Unavailable()]
+        assert texts(store) == ["a"]
+        faults.before = "PRAGMA wal_checkpoint"
+        for _ in range(3):
+            assert store.commit([write("b")]) == [Unavailable()]
+        faults.before = None
+        assert entry(store.commit([write("b")])[0]).seq == 2
+        assert texts(store) == ["a", "b"]
+
+
+def test_a_full_disk_whose_word_was_wrong_is_found_out(faults: type[Faulty], path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit([write("a")])
+        faults.after, faults.code = "COMMIT", sqlite3.SQLITE_FULL
+        assert store.commit([write("b")]) == [Unavailable()]
+        faults.after = None
+        for _ in range(2):
+            with pytest.raises(StoreLost):
+                store.commit([write("c")])
+    with closing(SqliteStore(path)) as store:
+        assert texts(store) == ["a", "b"]
 
 
 # -- Threads
@@ -681,113 +771,3 @@ def test_nothing_is_sorted_by_time(module: Any) -> None:
     source = Path(module.__file__).read_text()
     orders = [part[:60] for part in source.split("ORDER BY")[1:]]
     assert all(" at" not in order.replace('"', " ").split("\n")[0] for order in orders)
-
-
-# -- Migrations
-
-
-def version_of(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(value(connection, "PRAGMA user_version"))
-
-
-def test_an_empty_file_becomes_the_current_version(path: Path) -> None:
-    path.touch()
-    SqliteStore(path).close()
-    assert version_of(path) == len(MIGRATIONS)
-    assert not list(path.parent.glob("*.before-*"))
-
-
-def test_to_open_again_changes_nothing(path: Path) -> None:
-    with closing(SqliteStore(path)) as store:
-        store.commit([write("a")])
-    before = hashlib.sha256(path.read_bytes()).hexdigest()
-    SqliteStore(path).close()
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
-
-
-def test_a_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
-    SqliteStore(path).close()
-    behind_its_back(path, "PRAGMA user_version = 99")
-    before = path.read_bytes()
-    with pytest.raises(StoreRefused) as refused:
-        SqliteStore(path)
-    assert refused.value.reason == "newer"
-    assert refused.value.values == {"path": str(path), "version": 99, "known": len(MIGRATIONS)}
-    assert path.read_bytes() == before
-
-
-def add_column(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE accounts ADD COLUMN colour TEXT")
-
-
-def fail_half_way(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE accounts ADD COLUMN size TEXT")
-    connection.execute("INSERT INTO nowhere VALUES (1)")
-
-
-@pytest.fixture
-def older(path: Path) -> Iterator[sqlite3.Connection]:
-    """A file of the current version with something in it, which is about to become an older one."""
-    with closing(SqliteStore(path)) as store:
-        store.commit([account(1, "anna"), write("hi", id="k")])
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        yield connection
-
-
-def test_a_step_is_taken_once_and_what_was_there_stays(
-    older: sqlite3.Connection, path: Path
-) -> None:
-    steps = [*MIGRATIONS, add_column]
-    migrate(older, path, steps)
-    migrate(older, path, steps)
-    assert value(older, "PRAGMA user_version") == len(steps)
-    assert older.execute("SELECT shown, colour FROM accounts").fetchall() == [("anna", None)]
-    assert value(older, "SELECT count(*) FROM entries") == 1
-
-
-def test_a_copy_of_what_was_there_is_made_before_the_first_step(
-    older: sqlite3.Connection, path: Path
-) -> None:
-    migrate(older, path, [*MIGRATIONS, add_column, add_column_again])
-    copies = list(path.parent.glob("*.before-*"))
-    assert [copy.name for copy in copies] == [f"molva.db.before-{len(MIGRATIONS) + 2}"]
-    assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600 or sys.platform == "win32"
-    with closing(SqliteStore(copies[0])) as store:
-        assert texts(store) == ["hi"]
-    assert version_of(copies[0]) == len(MIGRATIONS)
-
-
-def add_column_again(connection: sqlite3.Connection) -> None:
-    connection.execute("ALTER TABLE accounts ADD COLUMN shape TEXT")
-
-
-def test_a_step_that_fails_half_way_leaves_the_version_before_it(
-    older: sqlite3.Connection, path: Path
-) -> None:
-    steps = [*MIGRATIONS, add_column, fail_half_way]
-    for _ in range(2):
-        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
-            migrate(older, path, steps)
-        assert not older.in_transaction
-        assert value(older, "PRAGMA user_version") == len(MIGRATIONS) + 1
-        columns = [row[1] for row in older.execute("PRAGMA table_info(accounts)")]
-        assert "colour" in columns
-        assert "size" not in columns
-
-
-def test_the_first_step_that_fails_leaves_an_empty_file(path: Path) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        with pytest.raises(sqlite3.OperationalError):
-            migrate(connection, path, [partial(both, MIGRATIONS[0], fail_half_way)])
-        assert value(connection, "SELECT count(*) FROM sqlite_schema") == 0
-        assert value(connection, "PRAGMA user_version") == 0
-    SqliteStore(path).close()
-    assert version_of(path) == len(MIGRATIONS)
-
-
-def both(
-    one: migrations.Migration, other: migrations.Migration, connection: sqlite3.Connection
-) -> None:
-    one(connection)
-    other(connection)

@@ -21,6 +21,7 @@ from molva.terms.actions import (
     Create,
     History,
     NewMessage,
+    NewWhisper,
     Ping,
     Read,
     Registration,
@@ -28,6 +29,7 @@ from molva.terms.actions import (
 )
 from molva.terms.errors import CLOSING, Code, Refusal
 from molva.terms.events import AnyEvent, Result
+from molva.terms.events import Bye as ByeEvent
 from molva.terms.events import Error as ErrorEvent
 from molva.terms.events import History as HistoryEvent
 from molva.terms.events import NewMessage as NewMessageEvent
@@ -44,13 +46,15 @@ ACTIONS: tuple[type[msgspec.Struct], ...] = get_args(AnyAction)
 
 LETTERS = st.characters(exclude_categories=["Cc", "Cs"])
 LETTERS_AND_LINES = st.characters(exclude_categories=["Cc", "Cs"], include_characters="\n\t")
+OF_LINES = {("new_message", "text"), ("new_whisper", "text")}
+"""The fields, by the action, that may hold newlines and tabs."""
 
 
-def values(kind: inspect.Type, name: str = "") -> st.SearchStrategy[Any]:
+def values(kind: inspect.Type, lines: bool = False) -> st.SearchStrategy[Any]:
     """Return a strategy for what a field of this type may hold."""
     match kind:
         case inspect.Metadata(type=described):
-            return values(described, name)
+            return values(described, lines)
         case inspect.NoneType():
             return st.none()
         case inspect.BoolType():
@@ -61,10 +65,8 @@ def values(kind: inspect.Type, name: str = "") -> st.SearchStrategy[Any]:
             )
         case inspect.FloatType():
             return st.floats(allow_nan=False, allow_infinity=False)
-        case inspect.EnumType(cls=members):
-            return st.sampled_from(list(members))
         case inspect.StrType(pattern=None, min_length=least, max_length=most):
-            alphabet = LETTERS_AND_LINES if name == "text" else LETTERS
+            alphabet = LETTERS_AND_LINES if lines else LETTERS
             return st.text(alphabet, min_size=least or 0, max_size=min(most or 30, 30))
         case inspect.StrType(pattern=pattern):
             assert pattern == r"\A[!-}]+\Z"
@@ -76,10 +78,13 @@ def values(kind: inspect.Type, name: str = "") -> st.SearchStrategy[Any]:
         case inspect.DictType(key_type=key, value_type=value):
             return st.dictionaries(values(key), values(value), max_size=4)
         case inspect.UnionType(types=kinds):
-            return st.one_of([values(each, name) for each in kinds])
-        case inspect.StructType(cls=struct, fields=all_fields):
-            required = {f.name: values(f.type, f.encode_name) for f in all_fields if f.required}
-            optional = {f.name: values(f.type, f.encode_name) for f in all_fields if not f.required}
+            return st.one_of([values(each, lines) for each in kinds])
+        case inspect.StructType(cls=struct, tag=tag, fields=all_fields):
+            fields: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+            for field in all_fields:
+                lines = (tag, field.encode_name) in OF_LINES
+                fields[not field.required][field.name] = values(field.type, lines)
+            required, optional = fields
             return st.fixed_dictionaries(required, optional=optional).map(
                 lambda chosen: struct(**chosen)
             )
@@ -385,14 +390,14 @@ CONTROLS = [chr(point) for point in (*range(0x20), *range(0x7F, 0xA0))]
 
 
 @pytest.mark.parametrize("at_a_place", STRING_PLACES, ids=lambda place: place[0])
-def test_f10_control_characters_are_refused_in_every_string_but_lines_of_a_text(
+def test_f10_control_characters_are_refused_in_every_string_but_lines_of_what_is_said(
     at_a_place: tuple[str, JSON, Callable[[str], JSON]],
 ) -> None:
-    name, _, put = at_a_place
+    name, frame, put = at_a_place
     for character in CONTROLS:
         for text in (character, f"a{character}", f"é«{character}\\b"):
             escaped = json.dumps(put(text)).replace("\x7f", r"\u007f").encode()
-            if name == "text" and character in "\n\t":
+            if (frame["action"], name) in OF_LINES and character in "\n\t":
                 action = parse_action(escaped)
                 assert getattr(action, name) == text
                 assert parse_action(dumped(put(text))) == action
@@ -401,6 +406,20 @@ def test_f10_control_characters_are_refused_in_every_string_but_lines_of_a_text(
                 assert code(dumped(put(text))) is Code.BAD_TEXT
         raw = dumped(put("RAW")).replace(b"RAW", character.encode())
         assert code(raw) is (Code.BAD_JSON if character < " " else Code.BAD_TEXT)
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "a\ttab", "\n", "\t", "ends\n"])
+def test_f10_a_topic_and_an_away_text_are_single_lines(text: str) -> None:
+    for frame in (
+        {"action": "topic", "room": "#tea", "text": text, "id": "k"},
+        {"action": "create", "room": "#tea", "topic": text, "id": "k"},
+        {"action": "away", "text": text, "id": "k"},
+    ):
+        assert parse_action(dumped(frame)) == Refusal(Code.BAD_TEXT, id="k")
+    said = {"action": "new_message", "text": text}
+    assert parse_action(dumped(said)) == NewMessage(text=text)
+    whispered = {"action": "new_whisper", "to": "anna", "text": text}
+    assert parse_action(dumped(whispered)) == NewWhisper(to="anna", text=text)
 
 
 def test_f10_in_a_key_a_control_character_makes_an_unknown_field() -> None:
@@ -768,13 +787,25 @@ def test_the_faults_of_a_frame_are_named_in_one_order(frame: bytes, first: Code)
             ErrorEvent(text="no", code=Code.BUSY),
         ),
         (
+            b'{"action":"error","text":"no","code":"of_tomorrow","id":"k"}',
+            ErrorEvent(text="no", code="of_tomorrow", id="k"),
+        ),
+        (
+            b'{"action":"bye","text":"ends","code":"of_tomorrow"}',
+            ByeEvent(text="ends", code="of_tomorrow"),
+        ),
+        (
+            b'{"result":"error","text":"no","code":"of_tomorrow"}',
+            Result(result="error", text="no", code="of_tomorrow"),
+        ),
+        (
             b'{"action":"history","head":3,"new":1,"entries":[{"action":"new_message","text":"a",'
             b'"from":"b","seq":1},{"action":"reaction","seq":2}]}',
             HistoryEvent(head=3, entries=[NewMessageEvent(text="a", from_="b", seq=1)]),
         ),
     ],
 )
-def test_what_only_a_newer_server_knows_is_passed_over(
+def test_what_only_a_newer_server_knows_is_passed_over_and_its_codes_are_passed_on(
     frame: bytes, event: AnyEvent | Result | None
 ) -> None:
     assert parse_event(frame) == event

@@ -1,6 +1,7 @@
 """Legacy: a client of 2022 gets whole, short objects that together say everything."""
 
 import json
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
@@ -14,6 +15,7 @@ from molva.terms.events import (
     Away,
     Bye,
     Conversation,
+    Conversations,
     Done,
     Error,
     Gap,
@@ -26,6 +28,7 @@ from molva.terms.events import (
     Pong,
     Presence,
     Result,
+    Room,
     Rooms,
     Stored,
     Topic,
@@ -34,6 +37,7 @@ from molva.terms.events import (
     Users,
 )
 from molva.terms.limits import LEGACY_OBJECT_BYTES_MAX, TEXT_BYTES_MAX
+from molva.wire.jsonl import format_event
 from molva.wire.legacy import format_legacy
 
 
@@ -96,6 +100,29 @@ def told(event: AnyEvent | Result, bytes_max: int = LEGACY_OBJECT_BYTES_MAX) -> 
             Bye(text="ends", code=Code.SHUTTING_DOWN),
             [{"action": "error", "text": "ends", "code": "shutting_down"}],
         ),
+        (Pong(id="k"), [{"action": "pong", "id": "k"}]),
+        (Done(id="k"), [{"action": "done", "id": "k"}]),
+        (
+            Stored(id="k", seq=7, to="anna"),
+            [{"action": "stored", "id": "k", "seq": 7, "to": "anna"}],
+        ),
+        (
+            Users(users=["anna"], id="k"),
+            [{"action": "users", "users": ["anna"], "id": "k"}],
+        ),
+        (
+            Rooms(rooms=[Room(room="#tea", members=2)], id="k"),
+            [{"action": "rooms", "rooms": [{"room": "#tea", "members": 2}], "id": "k"}],
+        ),
+        (
+            History(entries=[NewMessage(text="hi", from_="anna", seq=1)], head=1, room="#tea"),
+            [
+                {
+                    **{"action": "history", "head": 1, "room": "#tea"},
+                    "entries": [{"action": "new_message", "text": "hi", "from": "anna", "seq": 1}],
+                }
+            ],
+        ),
     ],
 )
 def test_what_a_client_of_2022_knows_is_told_in_its_words(
@@ -106,8 +133,8 @@ def test_what_a_client_of_2022_knows_is_told_in_its_words(
 
 UNKNOWN: list[AnyEvent] = [
     NewMessage(text="hi", from_="anna", room="#other"),
-    *(Ping(), Pong(), Done(), Stored(id="k", seq=1), Gap(after=1, through=2), Rooms(rooms=[])),
-    *(Users(users=[]), Typing(from_="anna"), Away(user="anna"), History(entries=[], head=0)),
+    *(Ping(), Gap(after=1, through=2), Typing(from_="anna"), Away(user="anna")),
+    Conversations(conversations=[Conversation(room="#general", head=9, cursor=9)]),
     Joined(room="#general", user="anna", seq=1, at="now"),
     Topic(room="#general", text="a", from_="anna", seq=1, at="now"),
 ]
@@ -118,10 +145,37 @@ def test_what_it_does_not_know_and_other_rooms_are_not_told(event: AnyEvent) -> 
     assert told(event) == []
 
 
-def test_only_the_words_of_2022_are_ever_told() -> None:
+def test_only_the_words_of_2022_and_answers_are_ever_told() -> None:
     known = {Result, NewMessage, NewWhisper, NewUser, UserLeft, Error, Presence, Bye}
-    assert known - {Result} < set(get_args(AnyEvent))
-    assert not known & ({type(event) for event in UNKNOWN} - {NewMessage})
+    answers = {Pong, Done, Stored, Users, Rooms, History}
+    assert (known | answers) - {Result} < set(get_args(AnyEvent))
+    assert not (known | answers) & ({type(event) for event in UNKNOWN} - {NewMessage})
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda count: Users(users=["имя"] * count, id="k"),
+        lambda count: Rooms(rooms=[Room(room="#tea", members=2)] * count, id="k"),
+        lambda count: History(entries=[NewMessage(text="hi", from_="a")] * count, head=9, id="k"),
+    ],
+    ids=["users", "rooms", "history"],
+)
+def test_a_list_or_page_too_long_for_one_object_is_refused(
+    answer: Callable[[int], Users | Rooms | History], language: Language
+) -> None:
+    lengths = {count: len(format_event(answer(count))) for count in range(500)}
+    fits = max(count for count in lengths if lengths[count] <= LEGACY_OBJECT_BYTES_MAX)
+    assert format_legacy(answer(fits), language=language) == [format_event(answer(fits))]
+    for count in (fits + 1, 499):
+        (line,) = format_legacy(answer(count), language=language)
+        assert json.loads(line) == {
+            "action": "error",
+            "code": "limit_reached",
+            "text": say("error.limit_reached", language, detail="4096"),
+            "id": "k",
+        }
 
 
 texts = st.lists(

@@ -29,7 +29,7 @@ from molva.client.mirror import COMMON_ROOM, Mirror, TextRefused
 from molva.client.outbox import FileOutbox, OutboxLocked
 from molva.client.plain import new_id
 from molva.client.rendering import Renderer
-from molva.client.transport import Cause, Cut, Transport
+from molva.client.transport import Backoff, Cause, Cut, Transport
 from molva.terms.errors import Code
 
 WAIT_SECONDS: Final = 5.0
@@ -68,13 +68,22 @@ class Errand:
         password: str | None,
         credentials: Credentials,
         device: str | None = None,
+        wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        """Make an errand; `run` is the whole of it. Without a name it is done by a guest."""
+        """Make an errand; `run` is the whole of it. Without a name it is done by a guest.
+
+        `wait_seconds`: how long a server that is not there is tried.
+        """
         self.renderer = renderer
         self.loop = asyncio.get_running_loop()
         self.mirror = Mirror(new_id=new_id, device=device, language=renderer.language)
         self.transport = Transport(
-            self.mirror, host, port, heard=self._heard, cut=self._cut_off, random=Random()
+            self.mirror,
+            host,
+            port,
+            heard=self._heard,
+            cut=self._cut_off,
+            backoff=Backoff(Random()),
         )
         self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._host = host
@@ -84,6 +93,7 @@ class Errand:
         self._credentials = credentials
         self._device: FileOutbox | None = None
         """Held while the token of a name is in use; nothing is kept in it."""
+        self._wait_seconds = wait_seconds
         self._guests_tried = 0
         self._patience: asyncio.TimerHandle | None = None
         self._last_cut: Cut | None = None
@@ -159,7 +169,7 @@ class Errand:
             if self.busy():
                 self._patience = self.loop.call_later(PROGRESS_SECONDS, self._give_up)
         elif not self.patient():
-            self._patience = self.loop.call_later(WAIT_SECONDS, self._give_up)
+            self._patience = self.loop.call_later(self._wait_seconds, self._give_up)
 
     def enter_room(self, target: str) -> bool:
         """Join a room that one must be in; return whether that is asked now."""

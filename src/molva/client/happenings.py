@@ -10,7 +10,6 @@ import msgspec
 
 from molva.client.outbox import AnyWrite
 from molva.terms import actions, events
-from molva.terms.errors import Code
 
 
 class State(StrEnum):
@@ -58,7 +57,7 @@ class Welcomed(Happening, frozen=True):
 class RegistrationRefused(Happening, frozen=True):
     """The server does not take us under this name; `register` tries again."""
 
-    code: Code | None
+    code: str | None
     text: str
 
 
@@ -84,7 +83,7 @@ class Refused(Happening, frozen=True):
     """A write or a request of ours was refused for good; nothing of it took effect."""
 
     id: str
-    code: Code
+    code: str
     text: str
     write: AnyWrite | None = None
     """The write, which stays in the outbox as refused until it is forgotten."""
@@ -94,7 +93,7 @@ class Postponed(Happening, frozen=True):
     """A write waits: the server asked for patience. It is sent again by itself."""
 
     id: str
-    code: Code
+    code: str
     text: str
     seconds: float
 
@@ -141,7 +140,7 @@ class GapRemains(Happening, frozen=True):
     conversation: str
     after: int
     through: int
-    code: Code | None = None
+    code: str | None = None
 
 
 class HistoryReceived(Happening, frozen=True):
@@ -192,14 +191,14 @@ class Notice(Happening, frozen=True):
     """The server says something that answers no write and no request."""
 
     text: str
-    code: Code | None = None
+    code: str | None = None
 
 
 class Farewell(Happening, frozen=True):
     """The server is about to close the line, and why."""
 
     text: str
-    code: Code | None = None
+    code: str | None = None
 
 
 AnyHappening = (

@@ -186,7 +186,10 @@ class Mirror:
         self._registering_since: float | None = None
         self._unsent: deque[AnyWrite] = deque()
         self._in_flight: dict[str, AnyWrite] = {}
+        self._last_write: str | None = None
         self._requests: dict[str, AnyRequest] = {}
+        self._unsent_requests: deque[tuple[str, str | None]] = deque()
+        """Requests to be sent, each with the write that must leave before it."""
         self._fences: dict[str, tuple[str, ...]] = {}
         self._readings: dict[str, _Reading] = {}
         self._to_fill: dict[str, None] = {}
@@ -301,6 +304,7 @@ class Mirror:
         self._outgoing.clear()
         self._in_flight.clear()
         self._unsent.clear()
+        self._unsent_requests.clear()
         self._fences.clear()
         self._filling = None
         self._registering_since = None
@@ -342,7 +346,9 @@ class Mirror:
                 self.dead = now >= self._probe_at + ANSWER_SECONDS
             elif now >= self._heard_at + self._patience():
                 self._probe_at = now
-                self.ping(now)
+                id = self._new_id()
+                ping = self._requests[id] = actions.Ping(id=id)
+                self._send_request(id, ping)
         if self._retry_at and now >= self._retry_at:
             self._pump(now)
 
@@ -354,7 +360,7 @@ class Mirror:
         It is kept before this returns, and leaves when the line allows. Raises TextRefused,
         OutboxFull, and OSError when the outbox cannot keep it.
         """
-        _check(text, empty_allowed=False, bytes_max=limits.TEXT_BYTES_MAX)
+        _check(text, empty_allowed=False, bytes_max=limits.TEXT_BYTES_MAX, lines=True)
         if to is not None:
             _check_name(to)
         elif room is not None:
@@ -367,7 +373,7 @@ class Mirror:
     def create(self, room: str, now: float, *, topic: str | None = None) -> str:
         """Make a room; return the write's id. Raises as `send` does."""
         _check_name(room)
-        _check(topic or "", empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX)
+        _check(topic or "", empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
         id = self._new_id()
         return self._write(actions.Create(room=room, topic=topic, id=id), id, now)
 
@@ -389,7 +395,7 @@ class Mirror:
         Raises as `send` does.
         """
         _check_name(room)
-        _check(text, empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX)
+        _check(text, empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
         id = self._new_id()
         return self._write(actions.Topic(room=room, text=text, id=id), id, now)
 
@@ -443,7 +449,7 @@ class Mirror:
         Answered by `Finished` or `Refused`. Raises TextRefused.
         """
         if text is not None:
-            _check(text, empty_allowed=True, bytes_max=limits.AWAY_BYTES_MAX)
+            _check(text, empty_allowed=True, bytes_max=limits.AWAY_BYTES_MAX, lines=False)
         for id in [id for id, request in self._requests.items() if type(request) is actions.Away]:
             del self._requests[id]  # Only the newest counts, also after a cut.
         self.away_text = text
@@ -451,12 +457,7 @@ class Mirror:
 
     def ping(self, now: float) -> str:
         """Ask for a `Fenced` once all that was sent before on this connection is stored."""
-        id = self._new_id()
-        if self.state is State.LIVE:
-            self._fences[id] = tuple(self._in_flight)
-            while len(self._fences) > REQUESTS_MAX:
-                del self._fences[next(iter(self._fences))]
-        return self._request(actions.Ping(id=id))
+        return self._request(actions.Ping(id=self._new_id()))
 
     def read(self, conversation: str, now: float) -> None:
         """Mark as read all that was shown of a conversation. Nothing else moves the marker."""
@@ -529,7 +530,7 @@ class Mirror:
         elif event.code in RETRIED:
             self._retry_at = now + self._delay(event.retry_after)
             self._happened.append(Notice(event.text or "", event.code))
-        elif event.code is Code.BAD_TOKEN and self._token is not None:
+        elif event.code == Code.BAD_TOKEN and self._token is not None:
             # A guest whose name was held too long is a new guest now, whose direct conversations
             # begin anew. An account keeps its logs; it will be asked for its password.
             self._token = None
@@ -580,8 +581,9 @@ class Mirror:
             type(request) is actions.Away for request in self._requests.values()
         ):
             self._request(actions.Away(text=self.away_text, id=self._new_id()), send=False)
-        self._outgoing.extend(self._requests.values())
         self._pump(now)
+        self._unsent_requests = deque((id, self._last_write) for id in self._requests)
+        self._send_requests()
 
     def _forget_identity(self, *, rooms_too: bool) -> None:
         """Forget what belongs to the account; a room is the same log for everybody."""
@@ -801,7 +803,7 @@ class Mirror:
             self._happened.append(GapFilled(log.name, gap.start, gap.through))
             self._happened.append(LogChanged(log.name))
 
-    def _remain(self, log: Log, gap: Gap, through: int, code: Code | None = None) -> None:
+    def _remain(self, log: Log, gap: Gap, through: int, code: str | None = None) -> None:
         if through > gap.after:
             self._happened.append(GapRemains(log.name, gap.after, through, code))
             gap.after = through
@@ -908,7 +910,7 @@ class Mirror:
         elif id is not None and self._requests.pop(id, None) is not None:
             self._fences.pop(id, None)
             self._happened.append(Refused(id, event.code, event.text))
-        elif event.code is not Code.CURSOR_AHEAD:
+        elif event.code != Code.CURSOR_AHEAD:
             # That one is about a cursor of the registration, which the snapshots set right.
             self._happened.append(Notice(event.text, event.code))
 
@@ -925,7 +927,7 @@ class Mirror:
             self._give_up(id, event.code, event.text)
         self._pump(now)
 
-    def _give_up(self, id: str, code: Code, text: str) -> None:
+    def _give_up(self, id: str, code: str, text: str) -> None:
         self._in_flight.pop(id, None)
         self._outbox.refuse(id, code)
         action = next(
@@ -945,7 +947,7 @@ class Mirror:
         return False
 
     def _on_bye(self, event: events.Bye, now: float) -> None:
-        if event.code is Code.RESUMED_ELSEWHERE:
+        if event.code == Code.RESUMED_ELSEWHERE:
             self.resumed_elsewhere = True
         if event.code in UNREADABLE and self._in_flight:
             self._give_up(next(iter(self._in_flight)), event.code, event.text)
@@ -1009,6 +1011,7 @@ class Mirror:
 
     def _write(self, action: AnyWrite, id: str, now: float) -> str:
         self._outbox.put(action)
+        self._last_write = id
         if self.state is State.LIVE:
             self._unsent.append(action)
             self._pump(now)
@@ -1020,8 +1023,32 @@ class Mirror:
         if len(self._requests) > REQUESTS_MAX:
             del self._requests[next(iter(self._requests))]
         if send and self.state is State.LIVE:
-            self._outgoing.append(request)
+            self._unsent_requests.append((request.id, self._last_write))
+            self._send_requests()
         return request.id
+
+    def _send_requests(self) -> None:
+        """Send the requests before which all has left that was written before them.
+
+        Who asks for the people of a room right after joining it must not be told that they are not
+        in it.
+        """
+        while self._unsent_requests:
+            id, write = self._unsent_requests[0]
+            if write is not None and write not in self._in_flight:
+                if self._outbox.is_pending(write):
+                    return
+            self._unsent_requests.popleft()
+            request = self._requests.get(id)
+            if request is not None:
+                self._send_request(id, request)
+
+    def _send_request(self, id: str, request: AnyRequest) -> None:
+        self._outgoing.append(request)
+        if type(request) is actions.Ping:
+            self._fences[id] = tuple(self._in_flight)
+            while len(self._fences) > REQUESTS_MAX:
+                del self._fences[next(iter(self._fences))]
 
     def _pump(self, now: float) -> None:
         """Send what may leave now: writes in order, markers, the next page of a gap."""
@@ -1036,6 +1063,7 @@ class Mirror:
             self._in_flight[id] = action
             self._outbox.mark_sent(id)
             self._outgoing.append(action)
+        self._send_requests()
         for reading in self._readings.values():
             if not reading.sent:
                 reading.sent = True
@@ -1100,7 +1128,8 @@ def _check_name(name: str) -> None:
         raise TextRefused(Code.BAD_TEXT)
 
 
-def _check(text: str, *, empty_allowed: bool, bytes_max: int) -> None:
+def _check(text: str, *, empty_allowed: bool, bytes_max: int, lines: bool) -> None:
+    """Refuse what the server would; `lines`: whether newlines and tabs may be in it."""
     if not empty_allowed and not text.strip():
         raise TextRefused(Code.TEXT_EMPTY)
     try:
@@ -1110,7 +1139,7 @@ def _check(text: str, *, empty_allowed: bool, bytes_max: int) -> None:
     if size > bytes_max:
         raise TextRefused(Code.TEXT_TOO_LONG)
     if any(
-        character < " " and character not in "\n\t" or "\x7f" <= character <= "\x9f"
+        character < " " and not (lines and character in "\n\t") or "\x7f" <= character <= "\x9f"
         for character in text
     ):
         raise TextRefused(Code.BAD_TEXT)

@@ -23,7 +23,6 @@ from typing import Final, Protocol
 import msgspec
 
 from molva.terms import actions
-from molva.terms.errors import Code
 
 try:
     import fcntl
@@ -65,7 +64,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
 
     action: AnyWrite
     state: WriteState
-    code: Code | None = None
+    code: str | None = None
     """Why it was refused."""
 
 
@@ -96,7 +95,7 @@ class Outbox(Protocol):
         """Let go of a write that is stored; say whether it was there and pending."""
         ...
 
-    def refuse(self, id: str, code: Code | None) -> bool:
+    def refuse(self, id: str, code: str | None) -> bool:
         """Note that a pending write is refused for good; say whether it was there."""
         ...
 
@@ -141,7 +140,7 @@ class MemoryOutbox:
         del self._writes[id]
         return True
 
-    def refuse(self, id: str, code: Code | None) -> bool:
+    def refuse(self, id: str, code: str | None) -> bool:
         """See `Outbox.refuse`."""
         if not self.is_pending(id):
             return False
@@ -179,7 +178,7 @@ class _Line(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     state: WriteState
     action: AnyWrite | None = None
-    code: Code | None = None
+    code: str | None = None
 
 
 class FileOutbox(MemoryOutbox):
@@ -246,7 +245,7 @@ class FileOutbox(MemoryOutbox):
         self._compact_if_worthwhile()
         return True
 
-    def refuse(self, id: str, code: Code | None) -> bool:
+    def refuse(self, id: str, code: str | None) -> bool:
         """See `Outbox.refuse`; not synced, as a second refusal does no harm."""
         if not super().refuse(id, code):
             return False

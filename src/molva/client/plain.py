@@ -45,11 +45,11 @@ from molva.client.happenings import (
 from molva.client.mirror import COMMON_ROOM, Mirror, TextRefused
 from molva.client.outbox import FileOutbox, Outbox, OutboxFull, OutboxLocked
 from molva.client.rendering import NAMES_SHOWN_MAX, Renderer
-from molva.client.safe_text import safe_line
 from molva.client.screen import Fragments, Screen
-from molva.client.transport import Cut, Transport
+from molva.client.transport import Backoff, Cut, Transport
 from molva.terms import actions, events, limits
 from molva.terms.errors import Code
+from molva.wire.terminal import safe_line
 
 HISTORY_LINES: Final = 20
 """Lines of the common room that a newcomer sees, and of one `/history`."""
@@ -118,7 +118,12 @@ class PlainChat:
         self._target = COMMON_ROOM
         self._mirror = Mirror(new_id=new_id, device=device, language=renderer.language)
         self._transport = Transport(
-            self._mirror, host, port, heard=self._heard, cut=self._cut_off, random=Random()
+            self._mirror,
+            host,
+            port,
+            heard=self._heard,
+            cut=self._cut_off,
+            backoff=Backoff(Random()),
         )
         self._entering: dict[str, str] = {}
         """Writes that let us into a room, not stored yet: their ids, and which room."""
@@ -127,6 +132,8 @@ class PlainChat:
         """Whispers not stored yet: their ids, and to whom."""
         self._pages: dict[str, str] = {}
         """Pages asked for by the person: their ids, and of what."""
+        self._next_pages: list[tuple[str, int]] = []
+        """Asked for while a page was on its way: where the next begins, that one tells."""
         self._oldest: dict[str, int] = {}
         """The earliest seq shown of a conversation, by lower case."""
         self._first_page: str | None = None
@@ -472,6 +479,9 @@ class PlainChat:
             self._note("chat.topic_is" if topic else "chat.topic_none", room=room, text=topic)
 
     def _history(self, conversation: str, count: int) -> None:
+        if self._pages or self._first_page is not None:
+            self._next_pages.append((conversation, count))
+            return
         log = self._mirror.log(conversation)
         before = self._oldest.get(conversation.lower())
         if before is None and log is not None:
@@ -593,6 +603,13 @@ class PlainChat:
             self._show_page(happening, headed=not first)
         if first:
             self._release()
+        else:
+            self._turn_page()
+
+    def _turn_page(self) -> None:
+        """Ask for the page that was asked for while another was on its way."""
+        while self._next_pages and not self._pages and self._first_page is None:
+            self._history(*self._next_pages.pop(0))
 
     def _show_page(self, page: HistoryReceived, *, headed: bool) -> None:
         key = page.conversation.lower()
@@ -617,6 +634,7 @@ class PlainChat:
         held, self._held = self._held, []
         for shown in held:
             self._show(shown)
+        self._turn_page()
 
     def _on_acknowledged(self, happening: Acknowledged) -> None:
         id = happening.id
@@ -643,6 +661,8 @@ class PlainChat:
             waiting.pop(happening.id, None)
         if happening.id == self._first_page:
             self._release()
+        else:
+            self._turn_page()
         self._trouble("chat.server_says", text=happening.text)
         if happening.write is not None:
             if isinstance(happening.write, actions.NewMessage | actions.NewWhisper):
@@ -683,36 +703,11 @@ class PlainChat:
 
     def _on_list(self, happening: ListReceived) -> None:
         if isinstance(happening.list, events.Users):
-            self._show_users(happening.list)
+            lines = self._renderer.users(happening.list)
         else:
-            self._show_rooms(happening.list)
-
-    def _show_users(self, users: events.Users) -> None:
-        away = users.away or {}
-        names = []
-        for name in users.users:
-            text = away.get(name)
-            key = "chat.user_away_text" if text else "chat.user_away"
-            names.append(name if text is None else self._renderer.phrase(key, name=name, text=text))
-        where = users.room or self._renderer.phrase("chat.users_here")
-        count = len(users.users) if users.online is None else users.online
-        self._note("chat.users", style="", where=where, n=count, names=", ".join(names))
-        if users.offline:
-            self._note("chat.users_offline", names=", ".join(users.offline))
-
-    def _show_rooms(self, rooms: events.Rooms) -> None:
-        for row in rooms.rooms:
-            self._note(
-                "chat.room_topic" if row.topic else "chat.room",
-                style="",
-                mark="*" if row.joined else " ",
-                room=row.room,
-                n=row.members,
-                people=self._renderer.counted("chat.people", row.members),
-                text=row.topic,
-            )
-        if rooms.total is not None:
-            self._note("chat.rooms_total", n=rooms.total)
+            lines = self._renderer.rooms(happening.list)
+        for line in lines:
+            self._screen.show(line)
 
     def _on_presence(self, happening: PresenceChanged) -> None:
         for key, names in (("chat.arrived", happening.arrived), ("chat.gone", happening.left)):
@@ -735,7 +730,7 @@ class PlainChat:
         self._trouble("chat.server_says", text=happening.text or str(happening.code or ""))
 
     def _on_farewell(self, happening: Farewell) -> None:
-        if happening.code is Code.RESUMED_ELSEWHERE:
+        if happening.code == Code.RESUMED_ELSEWHERE:
             self._elsewhere = True
         elif happening.text and not self._over:
             self._trouble("chat.server_says", text=happening.text)

@@ -10,10 +10,10 @@ of many lines cannot pass for several messages, because its further lines are ma
 from datetime import datetime
 from typing import Final
 
-from molva.client.safe_text import safe_line, safe_lines
 from molva.client.screen import Fragments
 from molva.terms import events
 from molva.terms.catalogue import Language, plural, say
+from molva.wire.terminal import safe_line, safe_lines
 
 MESSAGE_LINES_MAX: Final = 100
 """Lines of one message that are shown; the rest is counted."""
@@ -84,6 +84,39 @@ class Renderer:
         if more > 0:
             word = self.counted("chat.lines", more)
             lines.append([("note", CONTINUED), *self.note("chat.more_lines", n=more, lines=word)])
+        return lines
+
+    def users(self, users: events.Users) -> list[Fragments]:
+        """Return the lines of a list of people."""
+        away = users.away or {}
+        names = []
+        for name in users.users:
+            text = away.get(name)
+            key = "chat.user_away_text" if text else "chat.user_away"
+            names.append(name if text is None else self.phrase(key, name=name, text=text))
+        where = users.room or self.phrase("chat.users_here")
+        count = len(users.users) if users.online is None else users.online
+        lines = [self.note("chat.users", style="", where=where, n=count, names=", ".join(names))]
+        if users.offline:
+            lines.append(self.note("chat.users_offline", names=", ".join(users.offline)))
+        return lines
+
+    def rooms(self, rooms: events.Rooms) -> list[Fragments]:
+        """Return the lines of a list of rooms; a star marks those one is in."""
+        lines = [
+            self.note(
+                "chat.room_topic" if row.topic else "chat.room",
+                style="",
+                mark="*" if row.joined else " ",
+                room=row.room,
+                n=row.members,
+                people=self.counted("chat.people", row.members),
+                text=row.topic,
+            )
+            for row in rooms.rooms
+        ]
+        if rooms.total is not None:
+            lines.append(self.note("chat.rooms_total", n=rooms.total))
         return lines
 
     def _parts(self, entry: events.LogEvent, here: str) -> tuple[Fragments, str] | None:

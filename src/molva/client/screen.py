@@ -2,7 +2,7 @@
 
 Owns the standard input and output of a client: a line editor that what arrives does not tear, or
 plain lines. Refuses to know what is said: it is given lines of fragments that are safe already
-(see `safe_text`), and gives lines as they were typed.
+(see `wire/terminal.py`), and gives lines as they were typed.
 
 Invariants: the order of what is shown is the order of the calls; colours only on a terminal, and
 never with NO_COLOR; nothing that is secret reaches the screen or the input's history; a line that

@@ -23,8 +23,8 @@ from molva.client.happenings import (
     Shown,
 )
 from molva.client.mirror import TextRefused
-from molva.client.safe_text import safe_json
 from molva.terms import events, limits
+from molva.wire.terminal import safe_json
 
 
 class Tail(Errand):

@@ -172,12 +172,12 @@ class Transport:
         *,
         heard: Callable[[list[AnyHappening]], None],
         cut: Callable[[Cut], None],
-        random: Random,
+        backoff: Backoff,
     ) -> None:
         """Make a transport; `run` does the work.
 
         `heard` takes the happenings as they come; it may call the mirror, and what it asks leaves
-        after it returns. `cut` is told each time there is no line. `random` scatters the waits.
+        after it returns. `cut` is told each time there is no line. `backoff` says how long to wait.
         """
         self.mirror = mirror
         self.loop = asyncio.get_running_loop()
@@ -185,7 +185,7 @@ class Transport:
         self._port = port
         self._heard = heard
         self._cut = cut
-        self._backoff = Backoff(random)
+        self._backoff = backoff
         self._socket: _Socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False

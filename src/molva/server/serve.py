@@ -16,7 +16,7 @@ from molva.server.node import Node
 from molva.server.terminal import Terminal
 from molva.store.sqlite import SqliteStore
 from molva.terms.catalogue import say
-from molva.terms.ports import StoreRefused
+from molva.terms.ports import StoreRefused, StoreUnavailable
 
 EXIT_OK = 0
 EXIT_REFUSED = 1
@@ -81,12 +81,18 @@ async def _serve(
         bugs.append(error)
         stop.set()
 
-    node = Node(
-        store,
-        limits=config.limits,
-        report=None if config.quiet else terminal.report,
-        failed=failed,
-    )
+    try:
+        node = Node(
+            store,
+            limits=config.limits,
+            report=None if config.quiet else terminal.report,
+            failed=failed,
+        )
+    except StoreUnavailable as unavailable:
+        file = config.data / "molva.sqlite"
+        text = say("store.unusable", config.language, path=file, detail=unavailable)
+        print(text, file=sys.stderr)
+        return EXIT_REFUSED
     try:
         server = await loop.create_server(
             lambda: Connection(node), config.host, config.port, backlog=BACKLOG

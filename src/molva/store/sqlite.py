@@ -11,6 +11,10 @@ Invariants:
   a seq is the head's plus one.
 - After a failure that leaves a doubt about the file it is opened, checked and its heads are read
   anew before anything is written.
+- A COMMIT that failed may have taken effect all the same: the file, opened anew, says which, and no
+  outcome is told before. Where it cannot say, nothing is written ever again (StoreLost). Only where
+  the disk was full is it taken at its word, because the file may not open before there is space; it
+  is looked at then.
 - What is loaded is contiguous and complete up to the head, or it is not returned.
 
 A write that no store could hold is `Unavailable` alone, as in the memory store.
@@ -27,7 +31,7 @@ import msgspec
 
 from molva.store.lock import Lock
 from molva.store.migrations import check_version, migrate
-from molva.store.transaction import COLUMNS, FAULTS, Head, Transaction, entry_of
+from molva.store.transaction import COLUMNS, FAULTS, Head, Trace, Transaction, entry_of
 from molva.terms.entries import Entry, Message, Topic
 from molva.terms.ids import AccountId, ConversationId, Seq, direct_accounts
 from molva.terms.ports import (
@@ -40,6 +44,7 @@ from molva.terms.ports import (
     StoredDevice,
     StoredMarker,
     StoredMember,
+    StoreLost,
     StoreRefused,
     StoreUnavailable,
     Unavailable,
@@ -105,6 +110,9 @@ class SqliteStore:
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._doubted = False
+        self._denied: Trace | None = None
+        """Of what failed on a full disk: to be looked for when the file is opened anew."""
+        self._lost = False
         self._closed = False
         if sqlite3.sqlite_version_info < VERSION_MIN:
             needed = ".".join(map(str, VERSION_MIN))
@@ -131,7 +139,8 @@ class SqliteStore:
         """See `Store.contents`. Every list is sorted by its ids."""
         try:
             return self._contents()
-        except (sqlite3.Error, StoreRefused) as error:
+        except (sqlite3.Error, StoreRefused, StoreLost) as error:
+            # Lost or not, nothing was told to anybody yet.
             raise StoreUnavailable(str(error)) from error
 
     def commit(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -198,6 +207,7 @@ class SqliteStore:
                 heads[id] = (number, seq, ordinal, at)
             if self._doubted:
                 self._check_told(writer, heads)
+                self._check_denied(writer)
             reader = _open(path, "ro")
             reader.execute("PRAGMA wal_autocheckpoint = 0")
         except BaseException as error:
@@ -211,6 +221,7 @@ class SqliteStore:
             self._heads = heads
             self._reader = reader
         self._doubted = False
+        self._denied = None
 
     def _check_told(self, writer: sqlite3.Connection, heads: dict[ConversationId, Head]) -> None:
         """Raise StoreRefused unless the file holds what was told, and durably."""
@@ -220,6 +231,12 @@ class SqliteStore:
             if busy or heads.get(conversation, _NOTHING)[1] < seq:
                 detail = f"{conversation}: {seq} is not in the file"
                 raise StoreRefused("damaged", path=str(self._path), detail=detail)
+
+    def _check_denied(self, writer: sqlite3.Connection) -> None:
+        """Raise StoreLost where the file holds what was answered with Unavailable."""
+        if self._denied is not None and writer.execute(*self._denied).fetchone() is not None:
+            self._lost = True
+            raise StoreLost(f"{self._path}: a commit on a full disk took effect")
 
     def _disconnect(self) -> None:
         with self._reading:
@@ -235,6 +252,8 @@ class SqliteStore:
         """Return the connection that writes; after a doubt, a new one to a file found sound."""
         if self._closed:
             raise StoreUnavailable("closed")
+        if self._lost:
+            raise StoreLost(f"{self._path}: whether a commit took effect is not known")
         if self._doubted:
             self._disconnect()
             self._connect()
@@ -246,29 +265,51 @@ class SqliteStore:
     def _transact(
         self, writer: sqlite3.Connection, writes: Sequence[Write], *, careful: bool
     ) -> list[Outcome]:
-        """Commit the writes; on any exception none of them took effect.
+        """Commit the writes; on any exception but StoreLost none of them took effect.
 
         Where not `careful`, an IntegrityError may only mean that an id was seen before.
         """
-        committing = False
         try:
             writer.execute("BEGIN IMMEDIATE")
             transaction = Transaction(writer, self._heads)
             outcomes = transaction.carefully(writes) if careful else transaction.quickly(writes)
-            committing = True
-            writer.execute("COMMIT")
         except BaseException as error:
-            with contextlib.suppress(sqlite3.Error):
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
+            _roll_back(writer)
             harmless = _code(error) in _HARMLESS or (
                 not careful and isinstance(error, (sqlite3.IntegrityError, *FAULTS))
             )
-            if committing or writer.in_transaction or not harmless:
+            if writer.in_transaction or not harmless:
                 self._doubted = True
             raise
-        self._heads.update(transaction.moved)
+        # Until COMMIT has returned, whatever leaves here leaves it unknown.
+        self._doubted = self._lost = True
+        try:
+            writer.execute("COMMIT")
+        except Exception as error:
+            _roll_back(writer)
+            if not self._took_effect(transaction.trace(writes, outcomes), error):
+                outcomes = [Unavailable() for _ in writes]
+        else:
+            self._heads.update(transaction.moved)
+            self._doubted = False
+        self._lost = False
         return outcomes
+
+    def _took_effect(self, trace: Trace | None, error: Exception) -> bool:
+        """Look whether a COMMIT that failed took effect, in the file opened anew.
+
+        Raises StoreLost where that cannot be known; where nothing was written both is true.
+        """
+        if trace is None or _code(error) == sqlite3.SQLITE_FULL:
+            self._denied = trace
+            return False
+        try:
+            self._disconnect()
+            self._connect()
+            assert self._writer is not None
+            return self._writer.execute(*trace).fetchone() is not None
+        except (sqlite3.Error, StoreRefused) as failure:
+            raise StoreLost(f"{self._path}: {error}; then: {failure}") from failure
 
     # -- Reading
 
@@ -362,6 +403,13 @@ class SqliteStore:
 def _code(error: BaseException) -> int:
     """Return the primary code of an error of SQLite, else 0."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that failed, where one is open still."""
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _refusal(error: sqlite3.Error, path: Path) -> StoreRefused:

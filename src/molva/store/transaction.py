@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from molva.terms.entries import AnyBody, Created, Entry, Joined, Left, Message, Read, Topic
-from molva.terms.ids import CommonRoom, ConversationId, is_direct, is_own_log
+from molva.terms.ids import AccountId, CommonRoom, ConversationId, is_direct, is_own_log
 from molva.terms.ports import (
     AddDevice,
     Append,
@@ -53,6 +53,10 @@ _MARK = """INSERT INTO markers (account, conversation, through, ordinal) VALUES 
     WHERE excluded.through > through"""
 _DEVICE = "INSERT INTO devices (token_digest, account, device, at) VALUES (?, ?, ?, ?)"
 _DEVICE_OF = "SELECT 1 FROM devices WHERE token_digest = ?"
+_RETIRED = "SELECT 1 FROM accounts WHERE id = ? AND retired = 1"
+
+Trace = tuple[str, tuple[object, ...]]
+"""A query, with its values, that finds something where a transaction took effect, else nothing."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(AnyBody).decode
@@ -68,6 +72,8 @@ class Transaction:
         self._heads = heads
         self.moved: dict[ConversationId, Head] = {}
         """Where the conversations written to end now, once this is committed."""
+        self._retired: set[AccountId] = set()
+        """Those who were not before."""
 
     def quickly(self, writes: Sequence[Write]) -> list[Outcome]:
         """Perform the writes as if no id had been seen before; IntegrityError where one was.
@@ -117,6 +123,36 @@ class Transaction:
                 outcomes.append(Unavailable())
             self._execute("RELEASE one")
         return outcomes
+
+    def trace(self, writes: Sequence[Write], outcomes: Sequence[Outcome]) -> Trace | None:
+        """Return what these writes leave behind; None where they changed nothing.
+
+        The whole transaction takes effect or none of it, so one row that was not there before and
+        that no later write of it takes away tells.
+        """
+        for write, outcome in zip(writes, outcomes, strict=True):
+            if isinstance(outcome, Appended):
+                entry = outcome.entry
+                return (
+                    "SELECT 1 FROM entries JOIN conversations ON number = conversation WHERE id = ?"
+                    " AND seq = ? AND at = ? AND account = ? AND client_id IS ? AND body = ?",
+                    (
+                        *(entry.conversation, entry.seq, entry.at, entry.account, entry.id),
+                        _encode(entry.body).decode(),
+                    ),
+                )
+            if not isinstance(outcome, Made):
+                continue
+            if isinstance(write, MakeRoom):
+                return "SELECT 1 FROM conversations WHERE id = ?", (write.conversation,)
+            if isinstance(write, MakeAccount):
+                return "SELECT 1 FROM accounts WHERE id = ?", (write.account,)
+            if isinstance(write, AddDevice):
+                # Its account was not retired then: if it is now, a later write here did that.
+                return f"{_DEVICE_OF} UNION ALL {_RETIRED}", (write.token_digest, write.account)
+            if isinstance(write, RetireAccount) and write.account in self._retired:
+                return _RETIRED, (write.account,)
+        return None
 
     def _perform(self, write: Write) -> Outcome:
         if isinstance(write, Append):
@@ -255,7 +291,11 @@ class Transaction:
         return Made()
 
     def _retire(self, write: RetireAccount) -> Outcome:
-        self._execute("UPDATE accounts SET retired = 1 WHERE id = ?", (write.account,))
+        retired = self._execute(
+            "UPDATE accounts SET retired = 1 WHERE id = ? AND retired = 0", (write.account,)
+        )
+        if retired.rowcount:
+            self._retired.add(write.account)
         for table in ("devices", "members", "markers"):
             self._execute(f"DELETE FROM {table} WHERE account = ?", (write.account,))
         return Made()

@@ -109,7 +109,7 @@ class Leave(Action, frozen=True, tag="leave"):
 
 
 class Topic(Action, frozen=True, tag="topic"):
-    """Set a room's topic; an empty text removes it."""
+    """Set a room's topic, one line; an empty text removes it."""
 
     room: SpelledName
     text: Text
@@ -126,7 +126,7 @@ class Users(Action, frozen=True, tag="users"):
 
 
 class Away(Action, frozen=True, tag="away"):
-    """Say that one is away, and why; without a text, that one is back."""
+    """Say that one is away, and why, in one line; without a text, that one is back."""
 
     text: Text | None = None
 

@@ -40,7 +40,7 @@ def plural(number: int, language: Language, forms: str) -> str:
     return words[2]
 
 
-def say(key: str, language: Language, **values: object) -> str:
+def say(key: str, language: Language, /, **values: object) -> str:
     """Return the text of a key in a language with its values put in.
 
     Raises KeyError for a key or a value that is missing.
@@ -102,7 +102,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "serve.stopped": ("Stopped. Nothing is lost.", "Остановлен. Ничего не потеряно."),
     "serve.reloaded": ("The configuration was read again.", "Настройки прочитаны заново."),
     "serve.bug": (
-        "Stopped by a bug in the server itself (above). What was stored is whole. Please report it.",
+        "Stopped by a bug in the server itself (above). What was stored is whole; please report.",
         "Остановлен ошибкой в самом сервере (выше). Сохранённое цело; сообщите о ней, пожалуйста.",
     ),
     "serve.lines": ("line|lines", "строка|строки|строк"),
@@ -189,10 +189,10 @@ PHRASES: Mapping[str, tuple[str, str]] = {
         "Поле пропущено, неизвестно или не того типа: {detail}",
     ),
     "error.bad_text": (
-        "The text holds a character that may not be sent: control characters other than a new "
-        "line and a tab, or half of a surrogate pair.",
-        "В тексте есть недопустимый символ: управляющий (кроме перевода строки и табуляции) или "
-        "половина суррогатной пары.",
+        "The text holds a character that may not be sent: a control character (only a message may "
+        "hold new lines and tabs), or half of a surrogate pair.",
+        "В тексте есть недопустимый символ: управляющий (переводы строки и табуляции может "
+        "содержать только сообщение) или половина суррогатной пары.",
     ),
     "error.not_authenticated": (
         "Register under a name first.",
@@ -617,5 +617,13 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "chat.cli.bad_value": (
         "This value does not fit: {detail}. molva {command} --help says how.",
         "Значение не подходит: {detail}. Подробнее: molva {command} --help.",
+    ),
+    "chat.cli.extra": (
+        "This is too much: {detail}. molva {command} --help says how.",
+        "Это лишнее: {detail}. Подробнее: molva {command} --help.",
+    ),
+    "chat.cli.wait": (
+        "Seconds to try a server that is not there; 5 unless given.",
+        "Сколько секунд пробовать недоступный сервер; без числа 5.",
     ),
 }

@@ -4,11 +4,11 @@ The words of 2022 are `new_message`, `new_whisper`, `new_user`, `user_left`, `er
 to a registration, which has no `action` but a `result`. What was added stands beside their fields.
 An event with a `seq` shows an entry of a log: of the room or the person it names, or of one's own
 log where it names `log`.
+
+A `code` is one of `errors.Code`, typed as text because a newer server may have further ones.
 """
 
 import msgspec
-
-from molva.terms.errors import Code
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="action", omit_defaults=True):
@@ -45,7 +45,7 @@ class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
     """Names of those online, one's own among them, sorted."""
     online: int | None = None
     """How many are online, when the list of names is cut."""
-    code: Code | None = None
+    code: str | None = None
     name: str | None = None
     """One's name as it is shown."""
     token: str | None = None
@@ -117,7 +117,7 @@ class Error(Event, frozen=True, tag="error", kw_only=True):
     """An action was refused; nothing of it took effect."""
 
     text: str
-    code: Code
+    code: str
     id: str | None = None
     retry_after: float | None = None
     """Seconds until it may succeed."""
@@ -293,7 +293,7 @@ class Bye(Event, frozen=True, tag="bye", kw_only=True):
     """The server closes this connection, and why."""
 
     text: str
-    code: Code | None = None
+    code: str | None = None
 
 
 LogEvent = (

@@ -18,6 +18,13 @@ class StoreUnavailable(Exception):
     """The store cannot do this now: nothing of what was asked took effect."""
 
 
+class StoreLost(Exception):
+    """Whether the last commit took effect cannot be known: this process must end, a new one look.
+
+    To go on would be to guess: what is in memory could differ from what is stored.
+    """
+
+
 class StoreRefused(Exception):
     """The store will not open: locked by another server, newer than we are, or damaged."""
 
@@ -225,7 +232,9 @@ class Store(Protocol):
         """Make the writes durable as one transaction and return an outcome for each, in order.
 
         When this returns, what is `Appended` survives a power cut. When the transaction fails every
-        outcome is `Unavailable` and nothing took effect; no exception but a bug leaves here.
+        outcome is `Unavailable` and nothing took effect. A store that fails in the very act looks
+        which of both is so; where it cannot, it raises StoreLost, from then on for every commit.
+        No other exception but a bug leaves here.
         `(account, id)` is unique for ever: a second `Append` under the same is `Known`, also within
         one commit. Seqs are dense from 1; `at` never decreases within a conversation.
         """

@@ -48,7 +48,7 @@ def parse_action(frame: bytes) -> AnyAction | Refusal:
 
     In: a frame as `Framer` or a WebSocket gives it, of any bytes. Out: an action whose every field
     is of its type and range and whose strings hold no surrogate and no control character but, in
-    `text`, newline and tab; or a `Refusal` with one of these codes:
+    the `text` of a message or a whisper, newline and tab; or a `Refusal` with one of these codes:
 
     - `BAD_UTF8`: RFC 3629 is not kept, anywhere.
     - `BAD_JSON`: not one object of RFC 8259.
@@ -106,6 +106,8 @@ class _Kind(NamedTuple):
 
     known: frozenset[str]
     required: tuple[str, ...]
+    lines: str | None
+    """The one that may hold newlines and tabs; all others are single lines."""
 
 
 def _kinds() -> dict[str, _Kind]:
@@ -115,13 +117,12 @@ def _kinds() -> dict[str, _Kind]:
         kinds[str(struct.__struct_config__.tag)] = _Kind(
             known=frozenset(("action", *(field.encode_name for field in fields))),
             required=tuple(field.encode_name for field in fields if field.required),
+            lines="text" if struct in (actions.NewMessage, actions.NewWhisper) else None,
         )
     return kinds
 
 
 _KINDS: Final = _kinds()
-_TEXT: Final = "text"
-"""The one field that may hold newlines and tabs, in whichever action."""
 _DETAIL_CHARACTERS_MAX: Final = 64
 _PATH: Final = re.compile(r" - at `\$\.([^`]+)`\Z")
 
@@ -149,7 +150,7 @@ def _parse_exactly(frame: bytes, outcome: AnyAction | Exception) -> AnyAction | 
     if kind is None:
         return Refusal(Code.UNKNOWN_ACTION, id=id_)
     for field, controls in reading.controls.items():
-        if field in kind.known and (field != _TEXT or controls is _Controls.FORBIDDEN):
+        if field in kind.known and (field != kind.lines or controls is _Controls.FORBIDDEN):
             return Refusal(Code.BAD_TEXT, id=id_)
     if not isinstance(outcome, Exception):
         return outcome

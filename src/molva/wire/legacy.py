@@ -15,19 +15,24 @@ from typing import Final
 
 import msgspec
 
-from molva.terms.catalogue import parse_language, say
+from molva.terms.catalogue import Language, parse_language, say
 from molva.terms.errors import Code
 from molva.terms.events import (
     AnyEvent,
     Bye,
+    Done,
     Error,
-    Event,
+    History,
     NewMessage,
     NewUser,
     NewWhisper,
+    Pong,
     Presence,
     Result,
+    Rooms,
+    Stored,
     UserLeft,
+    Users,
 )
 from molva.terms.limits import LEGACY_OBJECT_BYTES_MAX
 from molva.terms.names import GENERAL
@@ -35,21 +40,26 @@ from molva.terms.names import GENERAL
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class _Farewell(Event, frozen=True, tag="error"):
+class _Farewell(msgspec.Struct, frozen=True, tag_field="action", tag="error", omit_defaults=True):
     """A `Bye` as an error, which may have no code."""
 
     text: str
-    code: Code | None = None
+    code: str | None = None
 
 
 def format_legacy(
-    event: AnyEvent | Result, *, bytes_max: int = LEGACY_OBJECT_BYTES_MAX
+    event: AnyEvent | Result,
+    *,
+    language: Language = Language.ENGLISH,
+    bytes_max: int = LEGACY_OBJECT_BYTES_MAX,
 ) -> list[bytes]:
     """Write an event as the objects that tell it to a client of 2022, each ending with a newline.
 
     Out: none for what it does not know and for rooms other than the common one; one for each name
     of a `Presence`; several with parts of the text, and all other fields the same, where a text is
-    too long for one. A list of users that is too long is cut, and the text says so.
+    too long for one. The welcome's list of users is cut where it is too long, and its text says so.
+    What answers an action of today, which such a client may send, is told as it is; where a list or
+    a page is too long for one object it is refused instead, in `language`.
 
     Raises ValueError where `bytes_max` has no room for the other fields and a character of text;
     with names, ids and times within their limits 1,024 is room enough.
@@ -63,13 +73,18 @@ def format_legacy(
             return _in_parts(_Farewell(text=text, code=code), bytes_max)
         case Result():
             return [_welcome(event, bytes_max)]
-        case NewUser() | UserLeft():
+        case NewUser() | UserLeft() | Pong() | Done() | Stored():
             return [_line(event, bytes_max)]
         case Presence(arrived=arrived, left=left):
             return [
                 *(_line(NewUser(user=name), bytes_max) for name in arrived or ()),
                 *(_line(UserLeft(user=name), bytes_max) for name in left or ()),
             ]
+        case Users() | Rooms() | History():
+            if _line_bytes(event) <= bytes_max:
+                return [_line(event, bytes_max)]
+            text = say("error.limit_reached", language, detail=bytes_max)
+            return _in_parts(Error(text=text, code=Code.LIMIT_REACHED, id=event.id), bytes_max)
         case _:
             return []
 
@@ -138,11 +153,11 @@ def _most(count_max: int, fits: Callable[[int], bool]) -> int:
     return bisect_right(range(1, count_max + 1), False, key=lambda count: not fits(count))
 
 
-def _line_bytes(event: Event | Result) -> int:
+def _line_bytes(event: msgspec.Struct) -> int:
     return len(_encode(event)) + 1
 
 
-def _line(event: Event | Result, bytes_max: int) -> bytes:
+def _line(event: msgspec.Struct, bytes_max: int) -> bytes:
     line = _encode(event) + b"\n"
     if len(line) > bytes_max:
         raise ValueError(f"{len(line)} bytes where {bytes_max} may be sent at once")
