@@ -9,7 +9,6 @@ its seq follows the one before, nothing is sent to a connection after its end.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 from typing import Any, TypeVar
 
 from molva.core.effects import (
@@ -123,6 +122,8 @@ class Peer:
         """Per conversation: `#room`, `@`, or the tag of a direct one."""
         self.tags: dict[str, str] = {}
         """Whom a name stands for now."""
+        self.log: list[tuple[str, int, str]] = []
+        """The entries it was told of: conversation as in `cursors`, seq, text."""
 
     # -- Doing ---------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class Peer:
         (answer,) = [e for e in self.take() if getattr(e, "id", None) == action.id]
         return answer
 
-    def refused(self, action: actions.AnyAction) -> Code:
+    def refused(self, action: actions.AnyAction) -> str:
         """Send an action and return the code of the error that answers it."""
         self.take()
         self.send(action)
@@ -247,6 +248,7 @@ class Peer:
         else:
             assert event.seq > before, f"{key}: {event.seq} after {before}"
         self.cursors[key] = event.seq
+        self.log.append((key, event.seq, getattr(event, "text", "")))
 
 
 class Stage:
@@ -273,7 +275,7 @@ class Stage:
             self.store.contents(),
             limits=self.limits,
             ids=self.ids,
-            random=Random(0),
+            now=Instant(elapsed, self.wall),
             reports=reports,
         )
         self.peers: dict[ConnectionId, Peer] = {}
@@ -361,16 +363,25 @@ class Stage:
         peer.send(actions.Registration(name=name, features=list(features) or None, **more))
         return peer
 
+    def crowd(self, count: int) -> list[Peer]:
+        """Let many in, under the longest names there can be; they hear nothing of each other."""
+        peers = []
+        for number in range(count):
+            digits = "".join("бгджзклмнп"[int(digit)] for digit in f"{number:05d}")
+            peers.append(self.enter("ж" * 27 + digits, features=("presence",)))
+            peers[-1].close_window()
+        return peers
+
     def resume(self, peer: Peer, **more: Any) -> Peer:
         """Come back with a peer's token and cursors, on a new connection."""
+        again = self.connect(peer.address)
         named = {}
         for key, seq in peer.cursors.items():
             if key == "@" or key.startswith("#"):
                 named[key] = seq
             else:
-                (name,) = (name for name, tag in peer.tags.items() if tag == key)
+                name = next(name for name, tag in peer.tags.items() if tag == key)
                 named[f"{name.partition('~')[0]}~{key}"] = seq
-        again = self.connect(peer.address)
         again.token = peer.token
         registration = {"features": sorted(peer.features) or None, "cursors": named, **more}
         again.send(actions.Registration(name=peer.name, token=peer.token, **registration))

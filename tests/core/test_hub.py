@@ -5,7 +5,6 @@ import pytest
 from molva.core.effects import (
     Close,
     Committed,
-    Connected,
     Disconnected,
     Received,
     Send,
@@ -36,7 +35,8 @@ def test_nothing_is_told_before_the_hub_hears_that_it_is_stored() -> None:
     stage = Stage()
     anna, boris = stage.enter("anna"), stage.enter("boris", features=())
     stage.prompt = False
-    anna.take(), boris.take()
+    anna.take()
+    boris.take()
     anna.send(message("one", "a"), actions.NewWhisper(to="boris", text="two", id="b"))
     assert anna.take() == boris.take() == []
     stage.persist()
@@ -96,7 +96,8 @@ def test_a_ping_is_answered_once_what_was_sent_before_is_stored_and_has_left_for
     stage = Stage()
     anna, boris = stage.enter("anna"), stage.enter("boris")
     stage.prompt = False
-    anna.take(), boris.take()
+    anna.take()
+    boris.take()
     anna.send(message("one"), message("two"), actions.Ping(id="fence"))
     stage.persist()
     stage.acknowledge(1)
@@ -283,7 +284,8 @@ def test_one_address_cannot_take_all_connections() -> None:
     mine = [stage.connect("192.0.2.7") for _ in range(3)]
     assert [peer.closed for peer in mine] == [False, False, True]
     assert not stage.connect("192.0.2.8").closed
-    mine[0].leave(), mine[2].leave()
+    mine[0].leave()
+    mine[2].leave()
     assert not stage.connect("192.0.2.7").closed
     for peer in stage.peers.values():
         if not peer.gone:
@@ -292,7 +294,8 @@ def test_one_address_cannot_take_all_connections() -> None:
 
 def test_strangers_are_bounded_and_who_registers_is_none() -> None:
     stage = Stage(connections_new_max=2)
-    stage.enter("anna"), stage.enter("boris")
+    stage.enter("anna")
+    stage.enter("boris")
     waiting = [stage.connect() for _ in range(3)]
     assert [peer.closed for peer in waiting] == [False, False, True]
     waiting[2].leave()
@@ -421,7 +424,8 @@ def test_who_is_somebody_may_take_any_time_for_a_frame() -> None:
 def test_a_reader_that_takes_nothing_is_cut_and_one_that_takes_something_is_not() -> None:
     stage = Stage()
     stalled, slow = stage.enter("anna"), stage.enter("boris")
-    stalled.close_window(), slow.close_window()
+    stalled.close_window()
+    slow.close_window()
     stage.advance(stage.limits.stall_seconds - 1)
     slow.open_window()
     slow.close_window()
@@ -618,7 +622,8 @@ def test_outcomes_are_matched_to_the_writes_in_their_order() -> None:
     stage = Stage(prompt=False)
     anna, boris = stage.enter("anna"), stage.enter("boris")
     stage.settle()
-    anna.take(), boris.take()
+    anna.take()
+    boris.take()
     anna.send(message("a", "1"))
     boris.send(message("b", "1"))
     stage.persist()

@@ -282,7 +282,7 @@ class Chat:
         conversation: ConversationId,
         body: entries.AnyBody,
     ) -> events.Stored | events.Error:
-        """Return the answer to a write whose id was used before: for the same write, where it is."""
+        """Return the answer to a write whose id was used before: where it is, if it is the same."""
         assert entry.id is not None
         assert session.account is not None
         there = self._same_place(session.account, entry.conversation, conversation)
@@ -548,7 +548,7 @@ class Chat:
             return
         self.effects.append(Send(session.connection, event))
         if isinstance(event, events.Bye):
-            self.drain(session, event.code)
+            self.drain(session, None if event.code is None else Code(event.code))
 
     def error(self, session: Session, refusal: Refusal, id: str | None = None) -> events.Error:
         """Return the event that refuses an action, in the session's language."""
@@ -575,6 +575,8 @@ class Chat:
 
     def part(self, session: Session) -> None:
         """Take a session out of everything it is in; its account goes offline with the last."""
+        if session.state is State.LIVE and not session.modern:
+            self._count_as_read(session)
         for conversation in tuple(session.attached):
             self.pump.detach(conversation, session)
         if session.device is not None and session.device.session is session:
@@ -590,6 +592,19 @@ class Chat:
         self.report("report.left", name=account.shown)
         if account.password_hash is None:
             self.hold(account)
+
+    def _count_as_read(self, session: Session) -> None:
+        """Mark as read what a client of 2022 was sent, for it cannot say so, and may come back."""
+        account = session.account
+        if account is None or account.password_hash is None:
+            return
+        for direct in session.attached:
+            if isinstance(direct, Direct):
+                lagging = direct.audience.lagging.get(session.connection)
+                sent = lagging[1].sent if lagging is not None else direct.log.head
+                if sent > account.marker(direct.id).through:
+                    read = entries.Read(direct.id, sent)
+                    self.append(account, own_log_id(account.id), read, None, self.told)
 
     # -- Guests --------------------------------------------------------------------------------
 

@@ -12,6 +12,10 @@ from molva.terms import actions, events, limits
 from molva.terms.errors import Code, Refusal
 from molva.terms.ids import ConnectionId
 
+OFFLINE_LISTED_MAX = 128
+"""Members of a room who are not here, in a list of its users: beside a full list of those who are,
+with what some said on going away, they still fit a frame."""
+
 TYPING_SECONDS = 3.0
 """Between two notices of one session; more often says nothing more."""
 
@@ -65,19 +69,19 @@ def tell_presence(chat: Chat) -> None:
 
 def _changes(arrived: list[Account], left: list[Account], online: int) -> list[events.Presence]:
     """Return presence events that each fit a frame; who left comes before who arrived."""
+    gone = [account.shown for account in left]
+    here = [account.shown for account in arrived]
+    if listed(gone + here)[1] is None:
+        return [events.Presence(left=gone or None, arrived=here or None, online=online)]
     told: list[events.Presence] = []
-    names = [account.shown for account in left]
-    while names:
-        fit, _ = listed(names)
+    while gone:
+        fit, _ = listed(gone)
         told.append(events.Presence(left=fit, online=online))
-        names = names[len(fit) :]
-    names = [account.shown for account in arrived]
-    while names:
-        fit, _ = listed(names)
+        gone = gone[len(fit) :]
+    while here:
+        fit, _ = listed(here)
         told.append(events.Presence(arrived=fit, online=online))
-        names = names[len(fit) :]
-    if len(told) == 2:
-        return [events.Presence(left=told[0].left, arrived=told[1].arrived, online=online)]
+        here = here[len(fit) :]
     return told
 
 
@@ -110,7 +114,7 @@ def users(chat: Chat, session: Session, action: actions.Users) -> None:
         events.Users(
             users=here,
             away=_fitting(away),
-            offline=gone[: limits.LIST_BYTES_MAX // 4 // limits.ID_CHARACTERS_MAX] or None,
+            offline=gone[:OFFLINE_LISTED_MAX] or None,
             room=room.shown,
             online=online,
             id=action.id,

@@ -106,7 +106,7 @@ class Reader:
             chat.reply(session, chat.error(session, absent, page.action.id))
             return
         lines = [(entry, page.conversation.tell(entry)) for entry in page.entries]
-        shown, cut = _fitting(lines, from_end=page.backwards)
+        shown, cut = _fitting(lines, first=page.anchor)
         told = [event for _, event in shown]
         more = cut or page.more(shown[0][0].seq, shown[-1][0].seq) if shown else False
         chat.reply(
@@ -160,9 +160,15 @@ class Page:
         self.entries.extend(entry for entry in loaded if entry.seq <= head)
 
     @property
-    def backwards(self) -> bool:
-        """Whether, when it must be cut, its newest entries are the ones to keep."""
-        return self.action.after is None and self.action.around is None
+    def anchor(self) -> int:
+        """Return the place of the entry to keep when the page must be cut: what was asked for."""
+        last = max(len(self.entries) - 1, 0)
+        if self.action.after is not None:
+            return 0
+        if self.action.around is not None and self.entries:
+            middle = min(self.action.around, self.entries[-1].seq)
+            return max(middle - self.entries[0].seq, 0)
+        return last
 
     def more(self, first: Seq, last: Seq) -> bool:
         """Say whether there are further entries in the direction asked for."""
@@ -174,17 +180,20 @@ class Page:
         return first > 1
 
 
-def _fitting(lines: list[Line], *, from_end: bool) -> tuple[list[Line], bool]:
-    """Cut a page to what one frame holds; return it, and whether it was cut."""
-    size = 0
-    kept: list[Line] = []
-    for line in reversed(lines) if from_end else lines:
-        body = line[0].body
-        text = getattr(body, "text", "")
-        size += 2 * len(text.encode()) + limits.ENTRY_OVERHEAD_BYTES
-        if kept and size > limits.HISTORY_PAGE_BYTES_MAX:
-            break
-        kept.append(line)
-    if from_end:
-        kept.reverse()
-    return kept, len(kept) < len(lines)
+def _fitting(lines: list[Line], *, first: int) -> tuple[list[Line], bool]:
+    """Cut a page to what one frame holds, around a place; return it, and whether it was cut."""
+    left = limits.HISTORY_PAGE_BYTES_MAX
+    start = stop = first
+    # Whichever side is shorter grows, until an entry does not fit.
+    while start > 0 or stop < len(lines):
+        later = stop < len(lines) and (start == 0 or stop - first <= first - start)
+        line = lines[stop] if later else lines[start - 1]
+        text = getattr(line[0].body, "text", "")
+        left -= 2 * len(text.encode()) + limits.ENTRY_OVERHEAD_BYTES
+        if left < 0 and start < stop:
+            return lines[start:stop], True
+        if later:
+            stop += 1
+        else:
+            start -= 1
+    return lines, False

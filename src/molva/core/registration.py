@@ -259,7 +259,10 @@ class Registrar:
             return
         if device is not None:
             if device.session is not None:
+                # It never went: nobody is told that it did, so it is away as before.
+                away = account.away
                 chat.violate(device.session, Code.RESUMED_ELSEWHERE)
+                account.away = away
             device.session = session
         session.move(Trigger.ACCEPTED)
         session.busy = False

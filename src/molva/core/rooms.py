@@ -153,9 +153,7 @@ def leave(chat: Chat, session: Session, action: actions.Leave) -> None:
             room.leaving.discard(account.id)
             if isinstance(outcome, Known):
                 # A retry that comes after one has joined again: it is answered, and not done again.
-                chat.written(
-                    session, chat.known(session, outcome.entry, room.id, entries.Left())
-                )
+                chat.written(session, chat.known(session, outcome.entry, room.id, entries.Left()))
             else:
                 refusal = Refusal(Code.UNAVAILABLE)
                 chat.written(session, chat.error(session, refusal, action.id))
