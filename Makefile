@@ -24,7 +24,7 @@ run: $(VENV)/.installed ## install and start the server on its own file, in ./da
 	$(BIN)/molva serve --data data $(RUN)
 
 test: $(VENV)/.developing ## install what the tests need and run them all
-	$(BIN)/python -m pytest $(RUN)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(RUN)
 
 check: $(VENV)/.developing ## format, lint, types, the house test
 	$(BIN)/ruff format --check .

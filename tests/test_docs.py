@@ -12,14 +12,14 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from tests.serving import Server
-from tools import protocol
 
 from molva import config
 from molva.terms.catalogue import PHRASES
 from molva.terms.errors import CLOSING, Code
 from molva.terms.limits import DEFAULT, Limits
 from molva.wire.jsonl import format_action, format_event, parse_action, parse_event
+from tests.serving import Server
+from tools import protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "protocol.md"

@@ -82,11 +82,8 @@ SQL_FILLED = {
 """SQL with something put in that is not a constant of ours."""
 
 UNTESTED = {
-    "terms/actions.py": "structs alone; tests/wire/test_jsonl.py holds every bound of theirs",
     "terms/confusables.py": "a generated table; tests/terms/test_names.py uses it",
     "terms/entries.py": "structs alone",
-    "terms/errors.py": "a list of codes; tests/test_docs.py holds it against the catalogue",
-    "terms/events.py": "structs alone; tests/wire/test_jsonl.py writes and reads them all",
     "terms/ports.py": "structs and protocols alone; tests/store/test_conformance.py is their test",
     "core/effects.py": "structs alone",
     "store/transaction.py": "what sqlite.py commits; tests/store/test_conformance.py asks for it",

@@ -1,9 +1,11 @@
 """The mirror: each entry is shown once and each write is stored once, whatever the line does."""
 
+import typing
 from collections import Counter
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -550,7 +552,7 @@ def test_a_final_refusal_keeps_the_text_and_lets_the_next_go() -> None:
         to="nobody", text="a", id=first
     )
     (kept,) = mirror.outbox.refused()
-    assert kept.state is WriteState.REFUSED and kept.code is Code.NO_SUCH_USER
+    assert kept.state is WriteState.REFUSED and kept.code == Code.NO_SUCH_USER
     assert [action.id for action in mirror.actions_to_send()] == [second]
 
 
@@ -635,6 +637,35 @@ def test_requests_made_offline_or_cut_off_are_asked_again() -> None:
     assert [action.id for action in mirror.actions_to_send()] == [id]
     mirror.receive(events.Rooms(rooms=[], id=id), 0.0)
     assert len(of(mirror.happenings(), ListReceived)) == 1
+
+
+def test_a_request_does_not_overtake_the_writes_before_it() -> None:
+    mirror = live()
+    first, second = mirror.join("#x", 0.0), mirror.join("#y", 0.0)
+    people = mirror.list_users(0.0, room="#y")
+    assert [action.id for action in mirror.actions_to_send()] == [first]
+    mirror.receive(events.Stored(id=first, seq=1), 0.0)
+    assert [action.id for action in mirror.actions_to_send()] == [second, people]
+    offline = make()
+    offline.list_rooms(0.0)
+    joined = offline.join("#x", 0.0)
+    offline.list_users(0.0, room="#x")
+    welcome(offline)
+    assert [type(action) for action in offline.actions_to_send()] == [
+        actions.Join,
+        actions.Rooms,
+        actions.Users,
+    ]
+    assert offline.outbox.is_pending(joined)
+
+
+def test_a_request_does_not_wait_for_a_refused_write() -> None:
+    mirror = live()
+    first, second = mirror.send("a", 0.0), mirror.send("b", 0.0)
+    people = mirror.list_users(0.0)
+    mirror.actions_to_send()
+    mirror.receive(error(Code.NOT_A_MEMBER, first), 0.0)
+    assert [action.id for action in mirror.actions_to_send()] == [second, people]
 
 
 def test_requests_are_bounded() -> None:
@@ -852,6 +883,95 @@ def test_gaps_and_names_are_bounded() -> None:
         events.Presence(arrived=[str(number) for number in range(ONLINE_MAX + 9)], online=-5), 0.0
     )
     assert len(mirror.users) == ONLINE_MAX and mirror.online == 0
+
+
+STRINGS = st.sampled_from(
+    [
+        "#general",
+        "#x",
+        "boris",
+        "boris~1a",
+        "BORIS~2b",
+        "anna",
+        "@anna",
+        "1a",
+        "",
+        "\x1b",
+        "i1",
+        "i2",
+    ]
+    + ["i3", "i4", "i5", "rate_limited", "too_long", "not_a_member", "bad_token", "successful"]
+)
+NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 4, 5, 9, 150, 2_000, SEQ_MAX, SEQ_MAX + 1, 2**62])
+REALS = st.sampled_from([-1.0, 0.0, 0.5, 1e9, float("inf"), float("nan")])
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Return what a field of this type may hold on the wire."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is list:
+        return st.lists(values(arguments[0]), max_size=4)
+    if origin is dict:
+        return st.dictionaries(STRINGS, STRINGS, max_size=3)
+    if arguments:
+        return st.one_of([values(argument) for argument in arguments])
+    if hasattr(kind, "__struct_fields__"):
+        return structs(kind)
+    return {str: STRINGS, int: NUMBERS, float: REALS, bool: st.booleans()}.get(kind, st.none())
+
+
+def structs(kind: Any) -> st.SearchStrategy[Any]:
+    hints = typing.get_type_hints(kind)
+    return st.builds(kind, **{name: values(hints[name]) for name in kind.__struct_fields__})
+
+
+ANY_EVENT = st.one_of(
+    [structs(kind) for kind in (*typing.get_args(events.AnyEvent), events.Result)]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(ANY_EVENT, max_size=30), st.integers(0, 5))
+def test_whatever_a_server_says_it_goes_on_and_shows_each_seq_once(
+    said: list[Any], writes: int
+) -> None:
+    mirror = make(in_flight_max=2)
+    mirror.connected(0.0)
+    welcome(mirror, token="t")
+    for number in range(writes):
+        mirror.send("x", 0.0, room="#general" if number % 2 else None, to=None)
+    happened = mirror.happenings()
+    now = 0.0
+    for event in said:
+        now += 1.0
+        mirror.receive(event, now)
+        due = mirror.next_deadline()
+        assert due is None or due == due
+        if due is not None and number_of(mirror) % 3 == 0:
+            mirror.tick(due)
+        happened += mirror.happenings()
+        for action in mirror.actions_to_send():
+            msgspec.json.encode(action)
+        if mirror.dead:
+            mirror.disconnected(now)
+            mirror.connected(now)
+            mirror.actions_to_send()
+            mirror.receive(events.Result(result="successful"), now)
+        for log in mirror.logs.values():
+            assert 0 <= log.cursor <= log.head <= SEQ_MAX and log.unread >= 0
+            assert all(gap.after < gap.through <= log.cursor for gap in log.gaps)
+    seen: set[tuple[str, int]] = set()
+    for happening in happened:
+        if isinstance(happening, LogRestarted | Welcomed):
+            seen.clear()
+        elif isinstance(happening, Shown) and happening.entry.seq is not None:
+            key = (happening.conversation.lower(), happening.entry.seq)
+            assert key not in seen
+            seen.add(key)
+
+
+def number_of(mirror: Mirror) -> int:
+    return sum(log.cursor for log in mirror.logs.values())
 
 
 # -- The line at its worst --------------------------------------------------------------------

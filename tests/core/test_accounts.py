@@ -136,3 +136,11 @@ def test_an_account_has_read_nothing_until_it_is_said_otherwise() -> None:
     assert account.marker(ConversationId("r0")) is NOTHING_READ
     assert account.shown == account.label == "Anna"
     assert not account.online
+
+
+def test_a_name_that_the_store_did_not_take_is_free_again(world: World) -> None:
+    asked = world.accounts.reserve(AccountId(9), parse_name("galina"), None)
+    world.accounts.remove(asked)
+    assert world.accounts.get(AccountId(9)) is None
+    assert world.decide("galina") == (Verdict.MAKE, None)
+    assert world.decide("anna", token="key") == (Verdict.ENTER, None)

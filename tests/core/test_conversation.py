@@ -4,6 +4,7 @@ import pytest
 
 from molva.core.accounts import Account
 from molva.core.conversation import Audience, Conversation, Direct, Hall, OwnLog, Room
+from molva.core.cursor import ReadMarker
 from molva.core.log import Log
 from molva.core.session import Session
 from molva.terms import entries, events
@@ -164,3 +165,8 @@ def test_a_room_that_was_not_made_leaves_no_trace_in_the_hall() -> None:
     hall.remove_room(tea)
     assert list(hall.by_id.values()) == list(hall.rooms.values()) == [general]
     assert list(hall.room_skeletons.values()) == [general]
+
+
+def test_who_comes_new_has_read_everything() -> None:
+    general = Room(ConversationId("r0"), Log(Seq(7), 5), parse_room("#general"), "")
+    assert general.marker_at_head() == ReadMarker(Seq(7), 5)

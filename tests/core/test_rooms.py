@@ -277,6 +277,15 @@ def test_an_id_used_before_leaves_nobody_out() -> None:
     assert anna.refused(join("k", "#none")) is Code.ID_CONFLICT
 
 
+def test_who_could_not_leave_is_still_in() -> None:
+    stage = Stage()
+    anna = stage.enter("anna").send(create())
+    stage.store.unavailable = True
+    assert anna.refused(leave()) is Code.UNAVAILABLE
+    stage.store.unavailable = False
+    assert isinstance(anna.ask(message("still here", "m")), events.NewMessage)
+
+
 def test_membership_changes_at_the_seq_of_the_entry_within_one_batch() -> None:
     stage = Stage()
     anna, boris, vera = (stage.enter(name) for name in ("anna", "boris", "vera"))

@@ -26,7 +26,6 @@ from molva.terms.entries import (
     Topic,
 )
 from molva.terms.ids import (
-    SYSTEM,
     AccountId,
     CommonRoom,
     ConversationId,
@@ -293,7 +292,7 @@ def test_what_commit_returns_is_what_load_returns(store: Store) -> None:
         [
             write("hi", id="k1", at=5, name="Anna"),
             write(Topic("t"), by=BORIS, at=6, name="boris"),
-            write("~", by=SYSTEM, id="~1", name=""),
+            write("~", by=AccountId(0), id="~1", name=""),
         ]
     )
     assert everything(store) == [entry(one) for one in outcomes]

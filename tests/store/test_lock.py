@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.store.files import child, line_from, posix
 
 from molva.store.lock import Lock
 from molva.terms.ports import StoreRefused
+from tests.store.files import child, line_from, posix
 
 HOLDER = """
 import signal

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.store.files import behind_its_back, value
 
 from molva.store import migrations
 from molva.store.migrations import MIGRATIONS, migrate
@@ -18,6 +17,7 @@ from molva.store.sqlite import SqliteStore
 from molva.terms.entries import Message
 from molva.terms.ids import AccountId, CommonRoom, Seq
 from molva.terms.ports import Append, MakeAccount, StoreRefused
+from tests.store.files import behind_its_back, value
 
 ANNA = MakeAccount(AccountId(1), "anna", "anna", "anna", None, "t1", None, 1)
 HI = Append(CommonRoom, AccountId(1), "anna", "k", 1, Message("hi"))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.store.files import behind_its_back, child, line_from, posix, value
 
 from molva.store import migrations, sqlite, transaction
 from molva.store.memory import MemoryStore
@@ -37,6 +36,7 @@ from molva.terms.ports import (
     Unavailable,
     Write,
 )
+from tests.store.files import behind_its_back, child, line_from, posix, value
 
 ANNA = AccountId(1)
 

@@ -9,7 +9,6 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile import ATTACKS, assert_harmless, moves
 
 from molva.wire.terminal import (
     FIRST_STRONG_ISOLATE,
@@ -20,6 +19,7 @@ from molva.wire.terminal import (
     safe_lines,
     safe_text,
 )
+from tests.hostile import ATTACKS, assert_harmless, moves
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """All that steer direction (UAX #9, section 2)."""

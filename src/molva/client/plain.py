@@ -12,6 +12,7 @@ is marked as read only by a line typed into it.
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from random import Random
@@ -78,8 +79,11 @@ class Asking(Enum):
 
 
 def new_id() -> str:
-    """Return an id that no write of this person ever had."""
-    return secrets.token_urlsafe(12)
+    """Return an id that no write of this person ever had.
+
+    It begins with the time, so that the server's index of ids grows at its end.
+    """
+    return f"{time.time_ns() // 1_000_000:011x}-{secrets.token_urlsafe(9)}"
 
 
 class PlainChat:

@@ -259,13 +259,14 @@ class Chat:
         action: AnyAction,
         outcome: Outcome,
     ) -> None:
+        if type(outcome) is Appended:
+            self.take(outcome.entry)
+            if action.id is not None and not session.echo:
+                self.written(session, self.stored(session, outcome.entry, action.id))
+            else:
+                self.written(session, None)
+            return
         match outcome:
-            case Appended(entry):
-                self.take(entry)
-                if action.id is not None and not session.echo:
-                    self.written(session, self.stored(session, entry, action.id))
-                else:
-                    self.written(session, None)
             case Known(entry):
                 self.written(session, self.known(session, entry, conversation, body))
             case Missing():

@@ -8,6 +8,7 @@ write is an effect out and a completion in, so that a slow or failing disk is on
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from molva.core import messages, people, policy, rooms
@@ -69,23 +70,25 @@ class Hub:
         self._retrying = False
         self._handlers: dict[type[actions.Action], Callable[[Session, object], None]] = {}
         self._handle(actions.Registration, self._registrar.register)
-        self._handle(actions.NewMessage, lambda s, a: messages.new_message(chat, s, a))
-        self._handle(actions.NewWhisper, lambda s, a: messages.new_whisper(chat, s, a))
-        self._handle(actions.Create, lambda s, a: rooms.create(chat, s, a))
-        self._handle(actions.Join, lambda s, a: rooms.join(chat, s, a))
-        self._handle(actions.Leave, lambda s, a: rooms.leave(chat, s, a))
-        self._handle(actions.Topic, lambda s, a: rooms.topic(chat, s, a))
-        self._handle(actions.Rooms, lambda s, a: rooms.rooms(chat, s, a))
-        self._handle(actions.Users, lambda s, a: people.users(chat, s, a))
-        self._handle(actions.Away, lambda s, a: people.away(chat, s, a))
+        self._handle(actions.NewMessage, partial(messages.new_message, chat))
+        self._handle(actions.NewWhisper, partial(messages.new_whisper, chat))
+        self._handle(actions.Create, partial(rooms.create, chat))
+        self._handle(actions.Join, partial(rooms.join, chat))
+        self._handle(actions.Leave, partial(rooms.leave, chat))
+        self._handle(actions.Topic, partial(rooms.topic, chat))
+        self._handle(actions.Rooms, partial(rooms.rooms, chat))
+        self._handle(actions.Users, partial(people.users, chat))
+        self._handle(actions.Away, partial(people.away, chat))
         self._handle(actions.Read, self._reader.read)
         self._handle(actions.History, self._reader.history)
-        self._handle(actions.Typing, lambda s, a: people.typing(chat, s, a))
+        self._handle(actions.Typing, partial(people.typing, chat))
         self._handle(actions.Ping, lambda s, a: chat.reply(s, events.Pong(id=a.id)))
         self._handle(actions.Pong, lambda s, a: None)
         self._handle(actions.Quit, lambda s, a: self._quit(s))
-        self._begun = False
-        """Whether there was a step: before the first nobody knows the time."""
+        for account in tuple(chat.accounts):
+            # Those who were here when the server last stopped have a while to come back.
+            if account.password_hash is None:
+                chat.hold(account)
 
     def _handle(self, action: type[A], handler: Callable[[Session, A], None]) -> None:
         self._handlers[action] = handler  # type: ignore[assignment]
@@ -101,8 +104,6 @@ class Hub:
         """Take one turn's inputs, in order, and return what is to be done, in order."""
         chat = self._chat
         chat.now = now
-        if not self._begun:
-            self._begin()
         chat.run_timers()
         for input in inputs:
             self._take(input)
@@ -123,29 +124,31 @@ class Hub:
         A time that has passed means at once.
         """
         chat = self._chat
-        if chat.pump.eager or not self._begun:
+        if chat.pump.eager:
             return chat.now.elapsed
         due = [t for t in (chat.next_timer(), chat.presence.tell_at) if t is not None]
         return min(due) if due else None
 
-    def _begin(self) -> None:
-        """Give those who were here when the server last stopped a while to come back."""
-        self._begun = True
-        for account in tuple(self._chat.accounts):
-            if account.password_hash is None:
-                self._chat.hold(account)
-
     def _take(self, input: Input) -> None:
         chat = self._chat
+        # The two of every message first; a pattern of classes costs more than what it finds.
+        kind = type(input)
+        if kind is Received:
+            assert isinstance(input, Received)
+            session = chat.sessions.get(input.connection)
+            if session is not None:
+                self._received(session, input)
+        elif kind is Committed:
+            assert isinstance(input, Committed)
+            for outcome in input.outcomes:
+                chat.committed(outcome)
+            chat.flush()
+        else:
+            self._take_other(input)
+
+    def _take_other(self, input: Input) -> None:
+        chat = self._chat
         match input:
-            case Received():
-                session = chat.sessions.get(input.connection)
-                if session is not None:
-                    self._received(session, input)
-            case Committed(outcomes):
-                for outcome in outcomes:
-                    chat.committed(outcome)
-                chat.flush()
             case Loaded(request, loaded):
                 if not chat.pump.loaded(request, loaded, chat.effects):
                     self._reader.loaded(request, loaded)
@@ -246,7 +249,8 @@ class Hub:
             return
         session.heard_at = chat.now.elapsed
         session.pinged = False
-        self._time_frame(session, input.partial)
+        if session.state is not State.LIVE:
+            self._time_frame(session, input.partial)
         rate = chat.limits.actions_per_connection
         if rate is not None:
             charge(session, rate, input.bytes / BYTES_PER_UNIT, chat.now.elapsed)
@@ -263,7 +267,7 @@ class Hub:
 
     def _time_frame(self, session: Session, partial: bool) -> None:
         """Give a stranger a while to end a frame it has begun."""
-        if session.state is State.LIVE or not partial:
+        if not partial:
             session.frame_began_at = None
             return
         if session.frame_began_at is None:

@@ -178,7 +178,7 @@ def typing(chat: Chat, session: Session, action: actions.Typing) -> None:
     ]
     if told:
         room = found.shown if isinstance(found, Room) else None
-        to = None if room is not None else action.to
+        to = found.label(account).get("with_")
         chat.effects.append(Deliver(told, [events.Typing(from_=account.shown, room=room, to=to)]))
 
 

@@ -8,6 +8,7 @@ Invariant: what waits for a socket is bounded; beyond that the node is told that
 import asyncio
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from molva.core.effects import Received
@@ -109,17 +110,14 @@ class Connection(asyncio.Protocol):
 
     # -- From the node -------------------------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """Send bytes to a client that understands newer things than 2022."""
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def speak(self) -> None:
-        """From here on, whatever a turn has for it goes in one write."""
+    def speak(self) -> Callable[[bytes], None]:
+        """From here on, whatever a turn has for it goes in one write; return what writes."""
+        assert self._transport is not None
         self.modern = True
-        if self._queue and self._transport is not None:
+        if self._queue:
             self._transport.write(b"".join(self._queue))
             self._queue.clear()
+        return self._transport.write
 
     def write_objects(self, objects: list[bytes]) -> None:
         """Send objects to a client of 2022: one a write, spaced."""

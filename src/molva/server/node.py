@@ -90,6 +90,8 @@ class Node:
         self._hashing: set[asyncio.Task[None]] = set()
         self._connections: dict[ConnectionId, Connection] = {}
         self._legacy: set[ConnectionId] = set()
+        self._outlets: dict[ConnectionId, Callable[[bytes], None]] = {}
+        """What writes to those who are not of 2022: looked up once for each write of a turn."""
         self._last = 0
         self._inbox: list[Input] = []
         self._turn_due = False
@@ -124,6 +126,7 @@ class Node:
         """A socket is gone."""
         self._connections.pop(connection.id, None)
         self._legacy.discard(connection.id)
+        self._outlets.pop(connection.id, None)
         self.hear(Disconnected(connection.id))
         if self._stopping and not self._connections:
             self._stopped.set()
@@ -271,11 +274,11 @@ class Node:
                     out[connection] = data if before is None else before + data
             else:
                 self._perform_rare(effect, out)
-        connections = self._connections
+        outlets = self._outlets
         for id, data in out.items():
-            told = connections.get(id)
-            if told is not None:
-                told.write(data)
+            write = outlets.get(id)
+            if write is not None:
+                write(data)
 
     def _deliver(
         self, effect: Deliver, out: dict[ConnectionId, bytes], encoded: dict[int, bytes]
@@ -318,13 +321,14 @@ class Node:
             case Speak(connection):
                 self._legacy.discard(connection)
                 if connection in self._connections:
-                    self._connections[connection].speak()
+                    self._outlets[connection] = self._connections[connection].speak()
             case Close(connection, code):
                 told = self._connections.get(connection)
+                data = out.pop(connection, None)
+                write = self._outlets.pop(connection, None)
+                if write is not None and data is not None:
+                    write(data)
                 if told is not None:
-                    data = out.pop(connection, None)
-                    if data is not None:
-                        told.write(data)
                     told.close(code)
             case Hold(connection) | Release(connection):
                 if connection in self._connections:

@@ -65,7 +65,7 @@ class Terminal:
         except queue.Full:
             self._skipped += 1
 
-    def say(self, key: str, style: str = "", **values: object) -> None:
+    def say(self, key: str, style: str = "", /, **values: object) -> None:
         """Show a line of the catalogue, however slow the terminal is."""
         self._lines.put((say(key, self.language, **values), style))
 

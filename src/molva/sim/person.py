@@ -25,7 +25,6 @@ from molva.sim.network import Link
 from molva.sim.swarm import Swarm
 from molva.sim.world import World
 from molva.terms.actions import Registration
-from molva.terms.errors import Code
 from molva.terms.events import Result, RoomLeft
 from molva.wire.framing import Framer
 from molva.wire.jsonl import format_action, parse_event
@@ -223,8 +222,8 @@ class Device:
                         self.screen = {k: v for k, v in self.screen.items() if k.startswith("#")}
                         self._same = False
                     self._token = token
-            case RegistrationRefused(code):
-                self._refused(code)
+            case RegistrationRefused():
+                self._refused()
             case _:
                 pass
 
@@ -245,7 +244,7 @@ class Device:
             self._left.discard(key)
             self.screen[key].last = max(self.screen[key].last, log.cursor)
 
-    def _refused(self, code: Code | None) -> None:
+    def _refused(self) -> None:
         """Try again in a while; a guest whose first welcome was lost takes another name."""
         if self._password is None:
             self._tries += 1

@@ -24,9 +24,6 @@ ConnectionId = NewType("ConnectionId", int)
 CommonRoom = ConversationId("r0")
 """`#general`: every account is its member from its first moment; nobody joins or leaves it."""
 
-SYSTEM = AccountId(0)
-"""The author of what the server itself writes."""
-
 SYSTEM_ID_PREFIX = "~"
 """Ids that the server gives its own writes begin so; a client's may not."""
 
