@@ -247,7 +247,12 @@ class Chat:
         def done(outcome: Outcome) -> None:
             if after is not None:
                 after(outcome)
-            self._answer_write(session, conversation, body, action, outcome)
+            # An entry that the sender will hear itself is all the answer there is.
+            if type(outcome) is Appended and (session.echo or action.id is None):
+                self.take(outcome.entry)
+                self.written(session, None)
+            else:
+                self._answer_write(session, conversation, body, action, outcome)
 
         self.append(session.account, conversation, body, action.id, done)
 
@@ -259,14 +264,11 @@ class Chat:
         action: AnyAction,
         outcome: Outcome,
     ) -> None:
-        if type(outcome) is Appended:
-            self.take(outcome.entry)
-            if action.id is not None and not session.echo:
-                self.written(session, self.stored(session, outcome.entry, action.id))
-            else:
-                self.written(session, None)
-            return
         match outcome:
+            case Appended(entry):
+                self.take(entry)
+                assert action.id is not None
+                self.written(session, self.stored(session, entry, action.id))
             case Known(entry):
                 self.written(session, self.known(session, entry, conversation, body))
             case Missing():
@@ -445,16 +447,12 @@ class Chat:
         run: list[Line] = []
         for line in lines:
             entry = line[0]
-            match entry.body:
-                case entries.Message():
-                    run.append(line)
-                    continue
-                case entries.Topic(text):
-                    room.topic = text
-                    run.append(line)
-                    continue
-                case _:
-                    pass
+            body = entry.body
+            if isinstance(body, entries.Message | entries.Topic):
+                if isinstance(body, entries.Topic):
+                    room.topic = body.text
+                run.append(line)
+                continue
             if run:
                 self.pump.announce(room, run, self.effects)
                 run = []

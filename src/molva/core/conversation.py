@@ -103,16 +103,9 @@ class Room(Conversation):
         """Return the event that shows an entry; as `Conversation.tell`."""
         body = entry.body
         room, at = self.name.shown, rfc3339(entry.at)
+        if type(body) is entries.Message:
+            return events.NewMessage(body.text, entry.name, room, entry.seq, at, entry.id)
         match body:
-            case entries.Message():
-                return events.NewMessage(
-                    text=body.text,
-                    from_=entry.name,
-                    room=room,
-                    seq=entry.seq,
-                    at=at,
-                    id=entry.id,
-                )
             case entries.Created():
                 return events.Created(room=room, user=entry.name, seq=entry.seq, at=at, id=entry.id)
             case entries.Joined():

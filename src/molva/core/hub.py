@@ -43,6 +43,9 @@ from molva.terms.ports import Contents, IdSource
 
 A = TypeVar("A", bound=actions.Action)
 
+Handler = tuple[frozenset[State], float, Callable[[Session, object], None]]
+"""In which states an action is heard, what it costs, and what handles it."""
+
 
 class Hub:
     """One node's chat."""
@@ -68,7 +71,7 @@ class Hub:
         self._addresses: dict[str, int] = {}
         """Open connections of each address."""
         self._retrying = False
-        self._handlers: dict[type[actions.Action], Callable[[Session, object], None]] = {}
+        self._handlers: dict[type[actions.Action], Handler] = {}
         self._handle(actions.Registration, self._registrar.register)
         self._handle(actions.NewMessage, partial(messages.new_message, chat))
         self._handle(actions.NewWhisper, partial(messages.new_whisper, chat))
@@ -91,7 +94,8 @@ class Hub:
                 chat.hold(account)
 
     def _handle(self, action: type[A], handler: Callable[[Session, A], None]) -> None:
-        self._handlers[action] = handler  # type: ignore[assignment]
+        cost = PAGE if action is actions.History else ACTION
+        self._handlers[action] = (policy.TABLE[action].states, cost, handler)  # type: ignore[assignment]
 
     @property
     def handled(self) -> frozenset[type[actions.Action]]:
@@ -305,8 +309,8 @@ class Hub:
         if isinstance(request, Refusal):
             self._refuse(session, request)
             return
-        row = policy.TABLE[type(request)]
-        if session.state not in row.states:
+        states, cost, handler = self._handlers[type(request)]
+        if session.state not in states:
             known = session.account is not None
             code = Code.ALREADY_REGISTERED if known else Code.NOT_AUTHENTICATED
             self._refuse(session, Refusal(code, {}, request.id))
@@ -314,12 +318,12 @@ class Hub:
         if chat.stopping:
             self._refuse(session, Refusal(Code.SHUTTING_DOWN, {}, request.id))
             return
-        wait = self._spend(session, PAGE if type(request) is actions.History else ACTION)
+        wait = self._spend(session, cost)
         if wait:
             refusal = Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 3)}, request.id)
             chat.reply(session, chat.error(session, refusal))
             return
-        self._handlers[type(request)](session, request)
+        handler(session, request)
 
     def _spend(self, session: Session, cost: float) -> float:
         """Take an action's cost from its connection and its account; return the seconds to wait."""

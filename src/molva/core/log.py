@@ -35,7 +35,7 @@ class Log:
     def append(self, entry: Entry, event: LogEvent, entries_max: int) -> None:
         """Take the next entry; AssertionError when it is not the next one."""
         assert entry.seq == self.head + 1, f"{entry.seq} does not follow {self.head}"
-        assert entry.ordinal - self.ordinal == isinstance(entry.body, Message)
+        assert entry.ordinal - self.ordinal == (type(entry.body) is Message)
         self.head = entry.seq
         self.ordinal = entry.ordinal
         if self._window is None:

@@ -39,6 +39,7 @@ def _date_time(second: int) -> str:
     )
 
 
+@lru_cache(maxsize=64)  # The entries of one turn were written in the same millisecond.
 def rfc3339(wall_ms: int) -> str:
     """Write milliseconds since 1970 in UTC with milliseconds, as RFC 3339 section 5.6 has it.
 
