@@ -4,6 +4,7 @@ Owns the process: which loop, which signals, what is said at start and stop, and
 """
 
 import asyncio
+import gc
 import signal
 import sys
 import traceback
@@ -29,6 +30,9 @@ SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while another wants it: the writer, back from the disk,
 must not wait Python's usual 5 ms for a busy loop."""
 
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""How seldom Python looks for circles: a message makes none, and each look costs what is alive."""
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -38,6 +42,8 @@ def run(config: Config, reload: Callable[[], Config] | None = None) -> int:
     `reload` makes the configuration anew, at SIGHUP.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     terminal = Terminal(config.language)
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
