@@ -10,6 +10,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 
 import platformdirs
@@ -179,4 +180,5 @@ def _limit(key: str, value: object, kind: object) -> object:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # A deadline that is not a number would never come, and would spoil the order of the others.
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)

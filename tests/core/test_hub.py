@@ -14,7 +14,7 @@ from molva.core.effects import (
 )
 from molva.terms import actions, entries, events
 from molva.terms.errors import CLOSING, Code, Refusal
-from molva.terms.ids import ConnectionId
+from molva.terms.ids import ConnectionId, Seq
 from molva.terms.limits import Rate
 from tests.core.stage import Peer, Stage
 
@@ -45,6 +45,26 @@ def test_nothing_is_told_before_the_hub_hears_that_it_is_stored() -> None:
     stage.acknowledge()
     assert [event.text for event in boris.heard[-2:] if isinstance(event, events.NewMessage)]
     assert anna.texts() == boris.texts() == ["one", "two"]
+
+
+def test_one_reads_ones_own_writes_though_they_were_asked_for_in_one_go() -> None:
+    stage = Stage()
+    anna = stage.enter("anna")
+    stage.prompt = False
+    anna.take()
+    anna.send(
+        message("one", "a"),
+        actions.History(id="h"),
+        actions.Read(through=Seq(1), id="r"),
+        message("two", "b"),
+        actions.Ping(id="p"),
+    )
+    stage.settle()
+    heard = anna.take()
+    assert [event.id for event in heard if hasattr(event, "id")] == ["a", "h", "r", "b", "p"]
+    (page,) = [event for event in heard if isinstance(event, events.History)]
+    assert (page.head, len(page.entries)) == (1, 1)
+    assert not [event for event in heard if isinstance(event, events.Error)]
 
 
 def test_everyone_at_the_head_hears_one_order_by_one_effect() -> None:

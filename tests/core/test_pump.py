@@ -11,6 +11,7 @@ from molva.core.log import Log
 from molva.core.pump import SLICES_PER_STEP
 from molva.terms import actions, events
 from molva.terms.ids import ConversationId, Seq
+from molva.terms.instant import Instant
 from molva.terms.names import parse_room
 from tests.core.stage import Peer, Stage
 
@@ -311,3 +312,20 @@ def test_when_nobody_listens_any_more_memory_is_given_back() -> None:
 def test_a_cursor_at_the_head_of_an_emptied_log_needs_no_load() -> None:
     room = Room(ConversationId("r1"), Log(Seq(3), 3), parse_room("#tea"), "")
     assert room.log.slice(after=Cursor(Seq(3)).sent, limit=1, bytes_max=1) == []
+
+
+def test_one_step_gives_a_session_no_more_than_its_window_may_take() -> None:
+    stage = Stage()
+    anna, boris = stage.enter("anna"), stage.enter("boris")
+    rooms = [f"#r{number}" for number in range(8)]
+    for room in rooms:
+        anna.send(actions.Create(room=room))
+        boris.send(actions.Join(room=room))
+    boris.close_window()
+    for room in rooms:
+        say(anna, *["x" * 16_000] * 16, room=room)
+    stage.effects.clear()
+    effects = stage.hub.step([WindowOpened(boris.connection)], Instant(stage.elapsed, 0))
+    given = [e for e in effects if isinstance(e, Deliver) and boris.connection in e.connections]
+    size = sum(len(getattr(event, "text", "")) for deliver in given for event in deliver.events)
+    assert 0 < size <= 2 * stage.limits.deliver_bytes_max

@@ -94,9 +94,13 @@ def test_what_cannot_be_a_room_is_not_made(name: str, code: Code) -> None:
 
 def test_a_room_that_is_being_made_is_nobodys_and_its_name_is_taken() -> None:
     stage = Stage()
-    anna, boris = stage.enter("anna"), stage.enter("boris")
+    anna, boris, vera = stage.enter("anna"), stage.enter("boris"), stage.enter("vera")
     stage.prompt = False
     anna.send(create())
+    vera.take()
+    vera.send(actions.Rooms(id="r"))
+    (rooms,) = [e for e in vera.take() if isinstance(e, events.Rooms)]
+    assert [room.room for room in rooms.rooms] == ["#general"]
     for action in (
         join(),
         create("#TEA", "c"),
@@ -105,8 +109,6 @@ def test_a_room_that_is_being_made_is_nobodys_and_its_name_is_taken() -> None:
     ):
         boris.take()
         boris.send(action)
-    listed = stage.enter("vera")
-    boris.send(actions.Rooms(id="r"))
     stage.settle()
     codes = {e.id: e.code for e in boris.heard if isinstance(e, events.Error)}
     assert codes == {
@@ -115,10 +117,8 @@ def test_a_room_that_is_being_made_is_nobodys_and_its_name_is_taken() -> None:
         "m": Code.NOT_A_MEMBER,
         "u": Code.NOT_A_MEMBER,
     }
-    (rooms,) = [e for e in boris.heard if isinstance(e, events.Rooms)]
-    assert [room.room for room in rooms.rooms] == ["#general"]
     assert told_of(anna) == ["1 anna makes"]
-    assert told_of(listed) == []
+    assert told_of(vera) == []
 
 
 def test_a_room_that_was_not_made_leaves_its_name_free() -> None:

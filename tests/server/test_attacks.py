@@ -1278,7 +1278,7 @@ def _goes_on(peer: Peer) -> bool:
     return holds(lambda: peer.ask("users")["action"] == "users")
 
 
-PER_SECOND, BURST = 40, 40
+PER_SECOND, BURST = 100, 40
 
 
 @pytest.mark.parametrize(

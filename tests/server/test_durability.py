@@ -4,6 +4,7 @@ The real server on a real file is killed without warning, again and again, while
 write; then it is stopped in order, configured anew while it runs, and started where it must refuse.
 """
 
+import itertools
 import json
 import os
 import random
@@ -62,6 +63,8 @@ class Device:
         self.retried = 0
         self.count = 0
         self.doubts: list[str] = []
+        self.dismissed = False
+        """Whether the server has said that it stops."""
 
     # -- One connection --------------------------------------------------------------------------
 
@@ -135,6 +138,7 @@ class Device:
             self._list(object["conversations"])
         elif object.get("code") == "shutting_down":
             if kind == "bye":
+                self.dismissed = True
                 raise EOFError
         elif kind not in ("new_user", "user_left"):
             raise Doubt(f"{self.name} is told {object}")
@@ -358,6 +362,7 @@ def test_a_stop_while_everybody_goes_on_writing_loses_nothing_acknowledged(
     assert server.stop() == 0
     for thread in threads:
         thread.join()
+    assert [device.dismissed for device in devices] == [True, True]
     server.start()
     for _ in range(2):
         for device in devices:
@@ -374,6 +379,39 @@ def test_a_stop_while_everybody_goes_on_writing_loses_nothing_acknowledged(
                 ]
                 assert own == device.written.get(label, [])
     assert server.stop() == 0
+    assert server.errors() == ""
+
+
+def test_a_stop_is_heard_by_those_who_will_not_stop_writing(
+    new_server: Callable[..., Server],
+) -> None:
+    server = new_server("--quiet").start()
+    peers = [server.enter(f"guest{number}") for number in range(4)]
+    heard: list[list[Object]] = [[] for _ in peers]
+
+    def write(peer: Peer) -> None:
+        try:
+            for number in itertools.count():
+                peer.send("new_message", text=f"{number}")
+        except OSError:
+            pass
+
+    threads = [threading.Thread(target=write, args=(peer,)) for peer in peers]
+    threads += [
+        threading.Thread(target=_until_closed, args=(peer, told))
+        for peer, told in zip(peers, heard, strict=True)
+    ]
+    with server.enter("watcher") as watcher:
+        for thread in threads:
+            thread.start()
+        for _ in range(2000):
+            watcher.receive_until("new_message")
+    assert server.stop() == 0
+    for thread in threads:
+        thread.join()
+    for peer, told in zip(peers, heard, strict=True):
+        assert (told[-1]["action"], told[-1].get("code")) == ("bye", "shutting_down")
+        peer.close()
     assert server.errors() == ""
 
 

@@ -45,8 +45,8 @@ class Account:
         self.name = name
         self.password_hash = password_hash
         self.sessions: list[Session] = []
-        self.devices = 0
-        """How many devices may come back; a guest without any ends with its connection."""
+        self.devices: tuple[str, ...] = ()
+        """The digests of those that may come back; a guest without any ends with its connection."""
         self.markers: dict[ConversationId, ReadMarker] = {}
         self.rooms: dict[ConversationId, None] = {}
         self.directs: dict[ConversationId, None] | None = None
@@ -174,17 +174,15 @@ class Accounts:
         del self._by_key[account.name.key]
         del self._by_skeleton[account.name.skeleton]
         del self._by_id[account.id]
-        if account.devices:
-            gone = [d.digest for d in self._devices.values() if d.account is account]
-            for digest in gone:
-                del self._devices[digest]
-            account.devices = 0
+        for digest in account.devices:
+            del self._devices[digest]
+        account.devices = ()
 
     def add_device(self, account: Account, digest: str) -> Device:
         """Let a device come back under an account."""
         device = Device(digest, account)
         self._devices[digest] = device
-        account.devices += 1
+        account.devices += (digest,)
         return device
 
     def find(self, key: str) -> Account | None:

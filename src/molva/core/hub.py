@@ -43,6 +43,19 @@ from molva.terms.ports import Contents, IdSource
 
 A = TypeVar("A", bound=actions.Action)
 
+PIPELINED = frozenset(
+    {
+        actions.NewMessage,
+        actions.NewWhisper,
+        actions.Topic,
+        actions.Ping,
+        actions.Pong,
+        actions.Quit,
+        Refusal,
+    }
+)
+"""What need not wait for earlier writes: further ones, and what is answered after them anyway."""
+
 Handler = tuple[frozenset[State], float, Callable[[Session, object], None]]
 """In which states an action is heard, what it costs, and what handles it."""
 
@@ -70,6 +83,10 @@ class Hub:
         self._reader = Reader(chat)
         self._addresses: dict[str, int] = {}
         """Open connections of each address."""
+        self._unregistered: dict[ConnectionId, Session] = {}
+        """In the order of their deadlines; one that is gone leaves nothing behind."""
+        self._expiring = False
+        """Whether there is a timer for the first of them."""
         self._retrying = False
         self._handlers: dict[type[actions.Action], Handler] = {}
         self._handle(actions.Registration, self._registrar.register)
@@ -193,12 +210,27 @@ class Hub:
         ):
             chat.violate(session, Code.TOO_MANY_CONNECTIONS)
         else:
-            due = session.born_at + limits.registration_seconds
-            chat.at(due, lambda: self._expire_registration(session))
+            self._unregistered[connection] = session
+            if not self._expiring:
+                self._expiring = True
+                chat.at(session.born_at + limits.registration_seconds, self._expire_registrations)
 
-    def _expire_registration(self, session: Session) -> None:
-        if session.state in (State.NEW, State.CHECKING):
-            self._chat.violate(session, Code.REGISTRATION_TIMEOUT)
+    def _expire_registrations(self) -> None:
+        """End those who have not become anybody in time, and come again for the next."""
+        chat = self._chat
+        self._expiring = False
+        passed: list[Session] = []
+        for session in self._unregistered.values():
+            due = session.born_at + chat.limits.registration_seconds
+            if session.state in (State.NEW, State.CHECKING) and due > chat.now.elapsed:
+                self._expiring = True
+                chat.at(due, self._expire_registrations)
+                break
+            passed.append(session)
+        for session in passed:
+            del self._unregistered[session.connection]
+            if session.state in (State.NEW, State.CHECKING):
+                chat.violate(session, Code.REGISTRATION_TIMEOUT)
 
     def _disconnected(self, connection: ConnectionId) -> None:
         chat = self._chat
@@ -217,6 +249,7 @@ class Hub:
         session.move(Trigger.DISCONNECTED)
         session.waiting = session.backlog = None
         chat.idle.pop(connection, None)
+        self._unregistered.pop(connection, None)
 
     def _close_window(self, connection: ConnectionId) -> None:
         chat = self._chat
@@ -259,7 +292,7 @@ class Hub:
         if rate is not None:
             charge(session, rate, input.bytes / BYTES_PER_UNIT, chat.now.elapsed)
         for request in input.requests:
-            if session.busy or session.backlog:
+            if session.backlog or self._must_wait(session, request):
                 if session.backlog is None:
                     session.backlog = deque()
                 session.backlog.append(request)
@@ -299,10 +332,25 @@ class Hub:
         while chat.idle:
             sessions, chat.idle = chat.idle, {}
             for session in sessions.values():
-                while session.backlog and not session.busy and session.open():
+                while session.backlog and session.open():
+                    if self._must_wait(session, session.backlog[0]):
+                        break
                     self._act(session, session.backlog.popleft())
                 if session.open():
                     self._bound(session)
+
+    @staticmethod
+    def _must_wait(session: Session, request: actions.AnyAction | Refusal) -> bool:
+        """Say whether an action must wait for earlier ones of its session.
+
+        What is said follows without waiting. Whatever asks how things stand, or changes who may do
+        what, waits until what was said before is in the log: one reads one's own writes.
+        """
+        if session.busy:
+            return True
+        if session.writes_sent == session.writes_done:
+            return False
+        return type(request) not in PIPELINED
 
     def _act(self, session: Session, request: actions.AnyAction | Refusal) -> None:
         chat = self._chat

@@ -89,25 +89,34 @@ def users(chat: Chat, session: Session, action: actions.Users) -> None:
     """List who is online, or who is in a room."""
     account = session.account
     assert account is not None
-    if action.room is None:
+    room = chat.hall.common
+    if action.room is not None:
+        found = chat.find_conversation(account, action.room, None)
+        if isinstance(found, Refusal):
+            chat.reply(session, chat.error(session, found, action.id))
+            return
+        assert isinstance(found, Room)
+        room = found
+    if room.common:
         names, online = listed(chat.presence.names())
-        away = {a.shown: a.away for a in chat.accounts if a.away is not None and a.online}
+        # Of those who are here, not of all accounts: there may be ten times as many.
+        here_now = (s.account for s in chat.sessions.values() if s.state is State.LIVE)
+        away = {a.shown: a.away for a in here_now if a is not None and a.away is not None}
         chat.reply(
-            session, events.Users(users=names, away=_fitting(away), online=online, id=action.id)
+            session,
+            events.Users(
+                users=names,
+                away=_fitting(away),
+                room=None if action.room is None else room.shown,
+                online=online,
+                id=action.id,
+            ),
         )
         return
-    room = chat.find_conversation(account, action.room, None)
-    if isinstance(room, Refusal):
-        chat.reply(session, chat.error(session, room, action.id))
-        return
-    assert isinstance(room, Room)
-    if room.common:
-        people = list(chat.accounts)
-    else:
-        people = [a for a in (chat.accounts.get(id) for id in room.members) if a is not None]
+    people = [a for a in (chat.accounts.get(id) for id in room.members) if a is not None]
     people.sort(key=lambda person: person.name.key)
     here, online = listed([person.shown for person in people if person.online])
-    gone, _ = listed([person.shown for person in people if not person.online and not room.common])
+    gone, _ = listed([person.shown for person in people if not person.online])
     away = {p.shown: p.away for p in people if p.online and p.away is not None}
     chat.reply(
         session,

@@ -20,7 +20,7 @@ from molva.core.session import Session
 from molva.terms.entries import Entry
 from molva.terms.events import Gap
 from molva.terms.ids import AccountId, ConnectionId, Seq
-from molva.terms.limits import Limits
+from molva.terms.limits import ENTRY_OVERHEAD_BYTES, Limits
 
 SLICES_PER_STEP = 64
 """Slices that leave in one step for those behind, before other inputs have their turn."""
@@ -35,6 +35,8 @@ class Pump:
         self._behind: deque[tuple[Conversation, Session]] = deque()
         """Those to be served a slice, in turn; who is no longer behind is passed over."""
         self._loading: dict[int, tuple[Conversation, Session]] = {}
+        self._asked: set[tuple[Conversation, Session]] = set()
+        """The same, to be found: after a restart everybody is behind at once."""
         self._failed: list[tuple[Conversation, Session]] = []
 
     @property
@@ -144,8 +146,13 @@ class Pump:
 
     def run(self, limits: Limits, effects: list[Effect]) -> None:
         """Serve those behind, each a slice in turn, as much as one step may."""
+        # A session may be behind in hundreds of conversations, and its window closes after a step.
+        given: dict[Session, int] = {}
         for _ in range(min(len(self._behind), SLICES_PER_STEP)):
             conversation, session = self._behind.popleft()
+            if given.get(session, 0) >= limits.deliver_bytes_max:
+                self._behind.append((conversation, session))
+                continue
             place = conversation.audience.lagging.get(session.connection)
             if place is None or not session.window_open:
                 continue
@@ -158,6 +165,8 @@ class Pump:
             if lines is None:
                 self._load(conversation, session, cursor, limits, effects)
             else:
+                size = sum(len(getattr(entry.body, "text", "").encode()) for entry, _ in lines)
+                given[session] = given.get(session, 0) + size + len(lines) * ENTRY_OVERHEAD_BYTES
                 self._advance(conversation, session, cursor, lines, effects)
 
     def _load(
@@ -168,10 +177,11 @@ class Pump:
         limits: Limits,
         effects: list[Effect],
     ) -> None:
-        if (conversation, session) in self._loading.values():
+        if (conversation, session) in self._asked:
             return
         request = next(self._requests)
         self._loading[request] = (conversation, session)
+        self._asked.add((conversation, session))
         effects.append(
             Load(
                 request,
@@ -187,6 +197,7 @@ class Pump:
         waiting = self._loading.pop(request, None)
         if waiting is None:
             return False
+        self._asked.discard(waiting)
         conversation, session = waiting
         place = conversation.audience.lagging.get(session.connection)
         if place is None or not session.window_open:

@@ -22,8 +22,25 @@ if TYPE_CHECKING:
     from molva.server.node import Node
 
 LINGER_SECONDS = 1.0
-"""How long a connection closed for what it sent is still read and ignored: closing a socket with
-bytes unread resets it, and the reason would be lost on the way."""
+"""How long a connection that is closed while its peer may be sending is still read and ignored:
+closing a socket with bytes unread resets it, and what was last said would be lost on the way."""
+
+LINGERING = frozenset(
+    {
+        Code.TOO_LONG,
+        Code.BAD_UTF8,
+        Code.BAD_PROTOCOL,
+        Code.SHUTTING_DOWN,
+        Code.RESUMED_ELSEWHERE,
+    }
+)
+"""Why that may be: a rule was broken, or the server has a reason of its own."""
+
+FRAMES_PER_TURN = 128
+"""Frames of one connection that are looked at in one turn; the rest waits, unread, for the next."""
+
+PIECE_BYTES = 4096
+"""Bytes that are cut into frames at once: frames may be as short as two bytes."""
 
 KEEPALIVE_SECONDS = 60
 """Silence after which the kernel asks whether the peer is there: 2022 knows no `ping`."""
@@ -39,12 +56,16 @@ class Connection(asyncio.Protocol):
         "_node",
         "_transport",
         "_framer",
+        "_arrived",
+        "_frames",
+        "_reading_on",
         "_queue",
         "_pacing",
         "_window_closed",
         "_held",
         "_closing",
         "_linger",
+        "_deadline",
     )
 
     def __init__(self, node: "Node") -> None:
@@ -54,6 +75,12 @@ class Connection(asyncio.Protocol):
         self._node = node
         self._transport: asyncio.Transport | None = None
         self._framer: Framer | None = Framer()
+        self._arrived = b""
+        """Bytes not looked at yet: more than one turn's share."""
+        self._frames: deque[bytes] | None = None
+        """Frames from before those, not looked at yet either."""
+        self._reading_on = False
+        """Whether the next share has been called for."""
         self._queue: deque[bytes] | None = None
         """Objects waiting for a client of 2022."""
         self._pacing: asyncio.TimerHandle | None = None
@@ -61,6 +88,8 @@ class Connection(asyncio.Protocol):
         self._held = False
         self._closing = False
         self._linger = False
+        self._deadline: asyncio.TimerHandle | None = None
+        """When it is ended whatever waits; gone with the socket, or it would be kept till then."""
 
     # -- From the socket -----------------------------------------------------------------------
 
@@ -74,15 +103,55 @@ class Connection(asyncio.Protocol):
         self._node.connected(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes arrived: cut them into frames, translate, hand in."""
+        """Bytes arrived: cut them into frames, translate, hand in; no more than a turn's share."""
         framer = self._framer
         if self._closing or framer is None:
             return
-        requests: list[AnyAction | Refusal] = [parse_action(f) for f in framer.receive(data)]
+        if self._arrived or self._frames or len(data) > PIECE_BYTES:
+            self._arrived += data
+            self._read_on()
+            return
+        frames = framer.receive(data)
+        if len(frames) > FRAMES_PER_TURN:
+            self._frames = deque(frames)
+            self._hand_in(len(data))
+            return
+        requests: list[AnyAction | Refusal] = [parse_action(f) for f in frames]
         if framer.broken is not None:
             requests.append(Refusal(framer.broken))
             self._framer = None
         self._node.hear(Received(self.id, requests, len(data), framer.pending > 0))
+
+    def _read_on(self) -> None:
+        """Look at the next share of what has arrived, unless it is not to be read now."""
+        self._reading_on = False
+        if self._transport is not None and not (self._held or self._window_closed):
+            self._hand_in(0)
+
+    def _hand_in(self, size: int) -> None:
+        """Hand in a share, beginning with `size` bytes that are frames already."""
+        framer = self._framer
+        if self._closing or framer is None:
+            return
+        frames = self._frames = self._frames or deque()
+        requests: list[AnyAction | Refusal] = []
+        while len(requests) < FRAMES_PER_TURN:
+            if frames:
+                requests.append(parse_action(frames.popleft()))
+            elif self._arrived and framer.broken is None:
+                piece, self._arrived = self._arrived[:PIECE_BYTES], self._arrived[PIECE_BYTES:]
+                size += len(piece)
+                frames.extend(framer.receive(piece))
+            else:
+                break
+        if not frames:
+            self._frames = None
+            if framer.broken is not None:
+                requests.append(Refusal(framer.broken))
+                self._framer = None
+                self._arrived = b""
+        self._node.hear(Received(self.id, requests, size, framer.pending > 0))
+        self._read_or_not()
 
     def eof_received(self) -> bool:
         """The peer sends no more: what it asked for is still done and told, then it is closed."""
@@ -93,8 +162,14 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
-        if self._pacing is not None:
-            self._pacing.cancel()
+        for timer in (self._pacing, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        while self._arrived or self._frames:
+            # It asked for this before it went.
+            self._hand_in(0)
+            if self._closing:
+                break
         self._transport = None
         self._queue = None
         self._node.disconnected(self)
@@ -168,16 +243,22 @@ class Connection(asyncio.Protocol):
             return
         if (self._held or self._window_closed) and not self._closing:
             self._transport.pause_reading()
+        elif self._arrived or self._frames:
+            self._transport.pause_reading()
+            if not self._reading_on:
+                self._reading_on = True
+                self._node.loop.call_soon(self._read_on)
         else:
             self._transport.resume_reading()
 
     def close(self, code: Code | None) -> None:
-        """Send what waits, then close; a client that broke a rule is read to its end meanwhile."""
+        """Send what waits, then close; one that may be sending is read to its end meanwhile."""
         if self._closing or self._transport is None:
             return
         self._closing = True
-        self._linger = code in (Code.TOO_LONG, Code.BAD_UTF8, Code.BAD_PROTOCOL)
-        self._node.loop.call_later(self._node.limits.drain_seconds, self.abort)
+        self._arrived, self._frames = b"", None
+        self._linger = code in LINGERING
+        self._deadline = self._node.loop.call_later(self._node.limits.drain_seconds, self.abort)
         if not self._queue and self._pacing is None:
             self._end()
 

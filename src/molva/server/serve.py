@@ -111,19 +111,22 @@ async def _serve(
         await node.stop()
         return EXIT_REFUSED
     port = server.sockets[0].getsockname()[1]
-    _greet(config, store, terminal, port)
+    # First the signals: whoever reads that it is ready may send one at once.
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if reload is not None:
         loop.add_signal_handler(signal.SIGHUP, _reload, reload, node, terminal)
+    _greet(config, store, terminal, port)
     await stop.wait()
     server.close()
+    if not bugs:
+        terminal.say("serve.stopping")
+        await node.stop()
+    # A bug may show as late as in the last writes: then it must not say that nothing is lost.
     if bugs:
         traceback.print_exception(bugs[0], file=sys.stderr)
         terminal.say("serve.bug", "red")
         return EXIT_BUG
-    terminal.say("serve.stopping")
-    await node.stop()
     terminal.say("serve.stopped")
     return EXIT_OK
 

@@ -66,12 +66,18 @@ class Terminal:
             self._skipped += 1
 
     def say(self, key: str, style: str = "", /, **values: object) -> None:
-        """Show a line of the catalogue, however slow the terminal is."""
-        self._lines.put((say(key, self.language, **values), style))
+        """Show a line of the catalogue; skipped, and counted, when nobody reads the others."""
+        try:
+            self._lines.put_nowait((say(key, self.language, **values), style))
+        except queue.Full:
+            self._skipped += 1
 
     def close(self) -> None:
         """Print what waits, for a moment, and end."""
-        self._lines.put(None)
+        try:
+            self._lines.put(None, timeout=2.0)
+        except queue.Full:
+            return
         self._thread.join(timeout=2.0)
 
     def _run(self) -> None:

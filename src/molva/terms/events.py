@@ -221,7 +221,10 @@ class Done(Event, frozen=True, tag="done", kw_only=True):
 
 
 class Gap(Event, frozen=True, tag="gap", kw_only=True):
-    """Entries after `after` and through `through` are not delivered; `history` has them."""
+    """Entries after `after` and through `through` are not delivered; `history` has them.
+
+    One's own log has no `history`: the welcome says how everything stands.
+    """
 
     after: int
     through: int
