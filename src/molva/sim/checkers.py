@@ -129,7 +129,7 @@ class Checkers:
                 said = entry.body.text if isinstance(entry.body, Message) else None
                 if said != event.text:
                     raise Violation("order_disagrees", f"{event} is not what {entry} says")
-            if not may_see(machine.disk.logs, account, id, seq):
+            if not may_see(log, account, id, seq, known=machine.known(id)):
                 raise Violation("leak", f"{event} left for account {account}")
 
     def _stands(self, connection: ConnectionId, listed: Conversation) -> None:
@@ -308,14 +308,12 @@ class Checkers:
 
 
 def may_see(
-    logs: dict[ConversationId, list[Entry]],
-    account: AccountId,
-    id: ConversationId,
-    seq: int,
+    log: list[Entry], account: AccountId, id: ConversationId, seq: int, *, known: int
 ) -> bool:
     """Say, from the log alone, whether an account may be sent an entry now.
 
-    In a room: a member at that seq, or a member now, for an open room shows its members all.
+    In a room: a member at that seq, or a member now, for an open room shows its members all. Now is
+    what the server has been told, through `known`: it cannot heed what is on its way from the disk.
     """
     if is_own_log(id):
         return id == f"@{account}"
@@ -323,13 +321,14 @@ def may_see(
         return account in direct_accounts(id)
     if id == CommonRoom:
         return True
-    member = False
-    then = False
-    for entry in logs[id]:
+    member = then = now = False
+    for entry in log:
         if entry.account == account and isinstance(entry.body, Joined | Created):
             member = True
         elif entry.account == account and isinstance(entry.body, Left):
             member = False
         if entry.seq == seq:
             then = member
-    return then or member
+        if entry.seq == known:
+            now = member
+    return then or now

@@ -41,7 +41,7 @@ from molva.terms.actions import AnyAction
 from molva.terms.entries import Entry
 from molva.terms.errors import Refusal
 from molva.terms.ids import AccountId, ConnectionId, ConversationId, Seq
-from molva.terms.ports import StoreUnavailable, Write
+from molva.terms.ports import Appended, StoreUnavailable, Write
 from molva.wire.framing import Framer
 from molva.wire.jsonl import format_event, parse_action
 
@@ -144,6 +144,7 @@ class Machine:
         self._waiting: list[Write] = []
         self._committing = False
         self._told_at = 0.0
+        self._told = {id: len(log) for id, log in self.disk.logs.items()}
         self._hub = Hub(
             self.store.contents(),
             limits=self._swarm.limits,
@@ -152,6 +153,10 @@ class Machine:
         )
         self._world.note("server starts")
         self._arm()
+
+    def known(self, conversation: ConversationId) -> int:
+        """Return how far the server has been told of a log."""
+        return self._told.get(conversation, 0)
 
     def crash(self) -> None:
         """Die. A commit under way is on the disk or not; nobody was told either way."""
@@ -291,9 +296,17 @@ class Machine:
         self._committing = False
         self._begin_commit()
 
-    def _tell(self, life: int, input: Input) -> None:
-        if life == self._life:
-            self.hear(input)
+    def _tell(self, life: int, input: Committed) -> None:
+        if life != self._life:
+            return
+        self.told(input)
+        self.hear(input)
+
+    def told(self, input: Committed) -> None:
+        """Note how far the logs go that the server hears of."""
+        for outcome in input.outcomes:
+            if isinstance(outcome, Appended):
+                self._told[outcome.entry.conversation] = outcome.entry.seq
 
     def _load(self, load: Load) -> None:
         life = self._life
