@@ -12,6 +12,7 @@ from molva.core.effects import (
     WindowClosed,
     WindowOpened,
 )
+from molva.core.hub import REFUSALS_HEARD
 from molva.terms import actions, entries, events
 from molva.terms.errors import CLOSING, Code, Refusal
 from molva.terms.ids import ConnectionId, Seq
@@ -504,6 +505,18 @@ def test_too_many_actions_on_one_connection_are_refused_until_time_has_passed() 
     assert error.code is Code.RATE_LIMITED and error.id == "x"
     assert error.retry_after is not None
     stage.advance(error.retry_after + 0.001)
+    anna.send(actions.Ping())
+    assert anna.one(events.Pong)
+
+
+def test_who_goes_on_though_told_to_wait_is_read_no_more_until_then() -> None:
+    stage = Stage(actions_per_connection=Rate(per_second=1, burst=5))
+    anna = stage.enter("anna")
+    anna.send(*[actions.Ping()] * (5 + REFUSALS_HEARD))
+    assert anna.held
+    stage.advance(60.0)
+    assert not anna.held
+    anna.take()
     anna.send(actions.Ping())
     assert anna.one(events.Pong)
 

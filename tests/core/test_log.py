@@ -107,3 +107,15 @@ def test_a_forgotten_window_leaves_the_head_and_grows_anew() -> None:
     log.append(entry(6, 6), EVENT, 100)
     assert log.base == 5
     assert seqs(log, 5) == [6]
+
+
+def test_the_window_keeps_no_more_bytes_of_text_than_it_may() -> None:
+    log = Log(Seq(0), 0)
+    for seq in range(1, 9):
+        log.append(entry(seq, seq, Message("ж" * 10)), EVENT, 100, 60)
+    assert log.base == 5
+    lines = log.slice(after=Seq(5), limit=100, bytes_max=1_000)
+    assert lines is not None and [line[0].seq for line in lines] == [6, 7, 8]
+    log.forget()
+    log.append(entry(9, 9, Message("x" * 61)), EVENT, 100, 60)
+    assert log.base == log.head == 9

@@ -228,6 +228,18 @@ def test_the_password_lets_in_and_a_wrong_one_does_not() -> None:
     assert peer.token == "token-2"
 
 
+def test_an_account_with_tokens_enough_lets_further_devices_in_without_one() -> None:
+    stage = Stage(devices_per_account_max=2)
+    account_of(stage)
+    tokens = []
+    for _ in range(2):
+        peer = stage.connect()
+        peer.send(actions.Registration(name="anna", password=PASSWORD, features=["echo"]))
+        stage.hash()
+        tokens.append(peer.welcome.token)
+    assert tokens[0] is not None and tokens[1] is None
+
+
 def test_a_client_of_2022_may_have_a_password_and_gets_no_device() -> None:
     stage = Stage()
     account_of(stage)

@@ -382,7 +382,8 @@ class Chat:
         if isinstance(entry.body, entries.Read):
             self._move_marker(conversation, entry.body)
         event = conversation.tell(entry)
-        conversation.log.append(entry, event, self.limits.window_entries)
+        bounds = self.limits
+        conversation.log.append(entry, event, bounds.window_entries, bounds.window_bytes_max)
         self._lines.setdefault(conversation.id, []).append((entry, event))
 
     def _attach_people(self, conversation: Conversation) -> None:

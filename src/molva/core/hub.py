@@ -56,6 +56,9 @@ PIPELINED = frozenset(
 )
 """What need not wait for earlier writes: further ones, and what is answered after them anyway."""
 
+REFUSALS_HEARD = 64
+"""Actions refused for their number, one after the other, before the socket is read no more."""
+
 Handler = tuple[frozenset[State], float, Callable[[Session, object], None]]
 """In which states an action is heard, what it costs, and what handles it."""
 
@@ -323,8 +326,29 @@ class Hub:
         if not session.held and waiting > maximum:
             session.held = True
             self._chat.effects.append(Hold(session.connection))
-        elif session.held and waiting * 2 <= maximum:
+        elif session.held and not session.slowed and waiting * 2 <= maximum:
             self._chat.release(session)
+
+    def _slow(self, session: Session, wait: float) -> None:
+        """Read no more for a while from who goes on though it is told to wait.
+
+        Telling costs as much as doing; the socket's own buffers tell it for nothing.
+        """
+        session.refusals += 1
+        if session.refusals < REFUSALS_HEARD or session.slowed:
+            return
+        chat = self._chat
+        session.slowed = True
+        if not session.held:
+            session.held = True
+            chat.effects.append(Hold(session.connection))
+        chat.at(chat.now.elapsed + wait, lambda: self._hear_again(session))
+
+    def _hear_again(self, session: Session) -> None:
+        session.slowed = False
+        session.refusals = 0
+        if session.open():
+            self._bound(session)
 
     def _serve_idle(self) -> None:
         """Take up the actions that waited for an earlier one of their session."""
@@ -370,7 +394,9 @@ class Hub:
         if wait:
             refusal = Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 3)}, request.id)
             chat.reply(session, chat.error(session, refusal))
+            self._slow(session, wait)
             return
+        session.refusals = 0
         handler(session, request)
 
     def _spend(self, session: Session, cost: float) -> float:

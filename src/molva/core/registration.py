@@ -222,9 +222,12 @@ class Registrar:
         )
 
     def _add_device(self, session: Session, action: Registration, account: Account) -> None:
-        """Enter by password: a device of ours gets a token, a client of 2022 needs none."""
+        """Enter by password: a device of ours gets a token, a client of 2022 needs none.
+
+        Where an account has tokens enough, a further device has its password to come back by.
+        """
         chat = self._chat
-        if not action.features:
+        if not action.features or len(account.devices) >= chat.limits.devices_per_account_max:
             self._enter(session, action, account, device=None, token=None)
             return
         token = chat.ids.token()

@@ -99,6 +99,8 @@ class Session:
         "busy",
         "backlog",
         "held",
+        "slowed",
+        "refusals",
         "tokens",
         "tokens_at",
         "refused",
@@ -134,6 +136,11 @@ class Session:
         self.backlog: deque[AnyAction | Refusal] | None = None
         """Actions that wait until it is not busy."""
         self.held = False
+        """Whether its socket is not read: it has asked for more than is done."""
+        self.slowed = False
+        """Whether that is so for a while because it does not heed what it may."""
+        self.refusals = 0
+        """Actions refused for their number, one after the other."""
         self.tokens = 0.0
         self.tokens_at = now
         self.refused = 0

@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from molva.core.effects import Received
@@ -268,7 +269,8 @@ class Connection(asyncio.Protocol):
             return
         if self._linger:
             self._read_or_not()
-            transport.write_eof()
+            with suppress(OSError, RuntimeError):  # The peer may have gone meanwhile.
+                transport.write_eof()
             self._node.loop.call_later(LINGER_SECONDS, transport.close)
         else:
             transport.close()
@@ -282,12 +284,12 @@ class Connection(asyncio.Protocol):
 def _keep_alive(sock: socket.socket | None) -> None:
     if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (
-        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
-        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 4),
-        ("TCP_KEEPCNT", 3),
-    ):
-        if hasattr(socket, option):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    with suppress(OSError):  # Some systems refuse it for a socket that is gone already.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+            ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 4),
+            ("TCP_KEEPCNT", 3),
+        ):
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -5,6 +5,7 @@ Owns the process: which loop, which signals, what is said at start and stop, and
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import traceback
@@ -22,6 +23,8 @@ from molva.terms.ports import StoreRefused, StoreUnavailable
 EXIT_OK = 0
 EXIT_REFUSED = 1
 """The store or the port cannot be had."""
+EXIT_INTERRUPTED = 130
+"""Asked twice to stop, as a shell reports an interrupt."""
 EXIT_BUG = 70
 """EX_SOFTWARE of sysexits.h."""
 
@@ -113,7 +116,7 @@ async def _serve(
     port = server.sockets[0].getsockname()[1]
     # First the signals: whoever reads that it is ready may send one at once.
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _stop, stop)
     if reload is not None:
         loop.add_signal_handler(signal.SIGHUP, _reload, reload, node, terminal)
     _greet(config, store, terminal, port)
@@ -129,6 +132,13 @@ async def _serve(
         return EXIT_BUG
     terminal.say("serve.stopped")
     return EXIT_OK
+
+
+def _stop(stop: asyncio.Event) -> None:
+    """End in order; asked a second time, end at once, which loses nothing that was stored."""
+    if stop.is_set():
+        os._exit(EXIT_INTERRUPTED)
+    stop.set()
 
 
 def _greet(config: Config, store: SqliteStore, terminal: Terminal, port: int) -> None:

@@ -94,6 +94,8 @@ class Limits:
     """Rooms one account may be in."""
     directs_per_account_max: int = 2_000
     """Direct conversations one account may begin."""
+    devices_per_account_max: int = 64
+    """Devices of one account that may come back by a token; a further one enters by password."""
     sessions_per_account_max: int = 32
     """Devices of one account connected at once."""
     frame_seconds: float = 10.0
@@ -115,6 +117,8 @@ class Limits:
     """Actions of one connection waiting for the hub before its socket is no longer read."""
     window_entries: int = 512
     """Entries of a conversation kept in memory for those who lag a little."""
+    window_bytes_max: int = 1 * MIB
+    """Text in such a window: large texts push older entries out sooner."""
     deliver_entries_max: int = 256
     """Entries that leave for one lagging connection in one step."""
     deliver_bytes_max: int = 256 * KIB
@@ -155,6 +159,8 @@ class Limits:
         relations = {
             "window_entries >= deliver_entries_max": self.window_entries
             >= self.deliver_entries_max,
+            "window_bytes_max >= deliver_bytes_max": self.window_bytes_max
+            >= self.deliver_bytes_max,
             "dead_seconds >= 2 * ping_seconds": self.dead_seconds >= 2 * self.ping_seconds,
             "registration_seconds >= frame_seconds": self.registration_seconds
             >= self.frame_seconds,
