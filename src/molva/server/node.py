@@ -26,7 +26,6 @@ from molva.core.effects import (
     Loaded,
     PasswordHashed,
     PasswordVerified,
-    Received,
     Release,
     Report,
     Send,
@@ -51,9 +50,6 @@ from molva.wire.legacy import format_legacy
 
 BATCH_WRITES_MAX = 2_000
 """Writes in one transaction; more wait for the next, so that nobody waits for everybody."""
-
-REQUESTS_PER_TURN = 128
-"""Requests of one connection in one turn; the rest wait for the next, after everybody's."""
 
 
 class Node:
@@ -191,10 +187,6 @@ class Node:
         if self._ended:
             return
         inputs, self._inbox = self._inbox, []
-        for input in inputs:
-            if type(input) is Received and len(input.requests) > REQUESTS_PER_TURN:
-                inputs = self._share(inputs)
-                break
         try:
             effects = self._hub.step(inputs, _now())
             self._perform(effects)
@@ -204,29 +196,6 @@ class Node:
             self._failed(error)
             return
         self._wake()
-
-    def _share(self, inputs: list[Input]) -> list[Input]:
-        """Leave what one connection has too much of, and its later inputs, for the next turn."""
-        now: list[Input] = []
-        later: list[Input] = []
-        waiting: set[ConnectionId] = set()
-        for input in inputs:
-            connection = getattr(input, "connection", None)
-            if connection is not None and connection in waiting:
-                later.append(input)
-            elif type(input) is Received and len(input.requests) > REQUESTS_PER_TURN:
-                waiting.add(input.connection)
-                first = input.requests[:REQUESTS_PER_TURN]
-                rest = input.requests[REQUESTS_PER_TURN:]
-                now.append(Received(input.connection, first, input.bytes, input.partial))
-                later.append(Received(input.connection, rest, 0, input.partial))
-            else:
-                now.append(input)
-        self._inbox = later + self._inbox
-        if not self._turn_due:
-            self._turn_due = True
-            self.loop.call_soon(self._turn)
-        return now
 
     def _wake(self) -> None:
         """Arm the one timer for the hub's next deadline."""

@@ -33,7 +33,7 @@ SWITCH_SECONDS = 0.0005
 """How long a thread keeps the interpreter while another wants it: the writer, back from the disk,
 must not wait Python's usual 5 ms for a busy loop."""
 
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
+GARBAGE_THRESHOLDS = (10_000, 20, 50)
 """How seldom Python looks for circles: a message makes none, and each look costs what is alive."""
 
 LOOPBACK = ("127.", "::1", "localhost")
