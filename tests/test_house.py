@@ -49,10 +49,6 @@ IMPURE_CALLS = frozenset("open print input exec eval compile __import__ breakpoi
 TYPE_CHECKING_ONLY = {
     ("molva.core.session", "molva.core.accounts"): "a session knows its account and device",
     ("molva.core.session", "molva.core.conversation"): "and where it is attached",
-    ("molva.server.connection", "molva.server.node"): "a connection calls the node that made it",
-    ("molva.sim.checkers", "molva.sim.machine"): "checkers look at the whole world",
-    ("molva.sim.checkers", "molva.sim.person"): "and at the devices in it",
-    ("molva.sim.person", "molva.sim.machine"): "a person connects to machines",
 }
 """Imports for the type checker alone, which may go round."""
 

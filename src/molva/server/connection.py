@@ -10,17 +10,15 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
-from molva.core.effects import Received
+from molva.core.effects import Input, Received
 from molva.terms.actions import AnyAction, Quit
 from molva.terms.errors import Code, Refusal
 from molva.terms.ids import ConnectionId
+from molva.terms.limits import Limits
 from molva.wire.framing import Framer
 from molva.wire.jsonl import parse_action
-
-if TYPE_CHECKING:
-    from molva.server.node import Node
 
 LINGER_SECONDS = 1.0
 """How long a connection that is closed while its peer may be sending is still read and ignored:
@@ -47,6 +45,33 @@ KEEPALIVE_SECONDS = 60
 """Silence after which the kernel asks whether the peer is there: 2022 knows no `ping`."""
 
 
+class Shell(Protocol):
+    """What a connection needs of the node that it speaks to."""
+
+    limits: Limits
+    loop: asyncio.AbstractEventLoop
+
+    def connected(self, connection: "Connection") -> None:
+        """A socket was accepted; gives the connection its id."""
+        ...
+
+    def disconnected(self, connection: "Connection") -> None:
+        """A socket is gone."""
+        ...
+
+    def window_closed(self, connection: "Connection") -> None:
+        """A socket takes no more."""
+        ...
+
+    def window_opened(self, connection: "Connection") -> None:
+        """A socket takes more again."""
+        ...
+
+    def hear(self, input: Input) -> None:
+        """Something arrived, for the next turn."""
+        ...
+
+
 class Connection(asyncio.Protocol):
     """A socket that speaks JSON."""
 
@@ -69,7 +94,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
     )
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: Shell) -> None:
         self.id = ConnectionId(0)
         self.address = ""
         self.modern = False

@@ -6,8 +6,10 @@ offsets) and raises `Violation` with it.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from molva.client.mirror import Mirror
+from molva.store.memory import Disk
 from molva.terms.entries import Created, Entry, Joined, Left, Message
 from molva.terms.events import (
     AnyEvent,
@@ -29,10 +31,6 @@ from molva.terms.ids import (
     tag,
 )
 from molva.terms.names import parse_name, parse_room
-
-if TYPE_CHECKING:
-    from molva.sim.machine import Machine
-    from molva.sim.person import Device
 
 RULES = (
     "lost_write",
@@ -73,6 +71,33 @@ class Shown:
         """Seqs that a gap has named."""
 
 
+class Machine(Protocol):
+    """The server's side, as the checkers look at it."""
+
+    disk: Disk
+
+    def known(self, conversation: ConversationId) -> int:
+        """Return how far the server has been told of a log."""
+        ...
+
+
+class Device(Protocol):
+    """A client's side, as the checkers look at it."""
+
+    name: str
+    mirror: Mirror
+    screen: dict[str, Shown]
+    """What it has shown of each log."""
+    said: set[str]
+    """The ids of what was typed."""
+    abandoned: set[str]
+    """Those of them that nobody waits for."""
+
+    def place(self, conversation: str) -> str:
+        """Return what a log is called here, whoever has the name."""
+        ...
+
+
 class Checkers:
     """Everything that was promised."""
 
@@ -87,7 +112,7 @@ class Checkers:
 
     # -- At the server's door ------------------------------------------------------------------
 
-    def sent(self, machine: "Machine", connection: ConnectionId, event: AnyEvent | Result) -> None:
+    def sent(self, machine: Machine, connection: ConnectionId, event: AnyEvent | Result) -> None:
         """A reply leaves."""
         if isinstance(event, Result) and event.result == "successful":
             assert event.name is not None
@@ -101,9 +126,7 @@ class Checkers:
         elif not isinstance(event, Result):
             self.left(machine, connection, [event])
 
-    def left(
-        self, machine: "Machine", connection: ConnectionId, events: Sequence[AnyEvent]
-    ) -> None:
+    def left(self, machine: Machine, connection: ConnectionId, events: Sequence[AnyEvent]) -> None:
         """Events leave for a connection: durable, in order, whole, and for its eyes."""
         for event in events:
             if isinstance(event, Conversations):
@@ -147,7 +170,7 @@ class Checkers:
         self._streams[connection, label] = through
 
     def _log_of(
-        self, machine: "Machine", account: AccountId, event: AnyEvent
+        self, machine: Machine, account: AccountId, event: AnyEvent
     ) -> tuple[ConversationId, str]:
         """Return the log of an event, from the disk's names, and what its receiver calls it."""
         if isinstance(event, NewWhisper):
@@ -167,7 +190,7 @@ class Checkers:
         raise Violation("unobserved", f"{event} is of a room that is not on the disk")
 
     @staticmethod
-    def _labelled(machine: "Machine", label: str) -> AccountId:
+    def _labelled(machine: Machine, label: str) -> AccountId:
         name, tilde, its_tag = label.partition("~")
         for account in (*machine.disk.accounts.values(), *machine.disk.retired.values()):
             if account.shown == name and tilde and tag(account.account) == its_tag:
@@ -180,7 +203,7 @@ class Checkers:
 
     # -- On a device's screen ------------------------------------------------------------------
 
-    def shown(self, device: "Device", label: str, entry: AnyEvent, backfill: bool) -> None:
+    def shown(self, device: Device, label: str, entry: AnyEvent, backfill: bool) -> None:
         """A device shows an entry: once, in order, and nothing is skipped in silence."""
         seq = getattr(entry, "seq", None)
         if seq is None:
@@ -200,7 +223,7 @@ class Checkers:
             log.last = seq
         log.seen.add(seq)
 
-    def gap(self, device: "Device", label: str, after: int, through: int) -> None:
+    def gap(self, device: Device, label: str, after: int, through: int) -> None:
         """A device says that entries are missing."""
         log = device.screen.setdefault(device.place(label), Shown(after))
         if after != log.last:
@@ -208,7 +231,7 @@ class Checkers:
         log.holes.update(range(after + 1, through + 1))
         log.last = through
 
-    def welcomed(self, device: "Device", claimed: dict[str, int], result: Result) -> None:
+    def welcomed(self, device: Device, claimed: dict[str, int], result: Result) -> None:
         """A device came back: its stream begins where it said it was."""
         for listed in result.conversations or ():
             label = listed.room or listed.with_ or listed.log or ""
@@ -221,7 +244,7 @@ class Checkers:
 
     # -- At the end ----------------------------------------------------------------------------
 
-    def finish(self, machine: "Machine", devices: "list[Device]") -> None:
+    def finish(self, machine: Machine, devices: Sequence[Device]) -> None:
         """Everything is quiet: compare what everybody holds with the disk."""
         disk = machine.disk
         by_id: dict[tuple[AccountId, str], Entry] = {}
@@ -256,7 +279,7 @@ class Checkers:
                     raise Violation("stuck" if pending else "unsent", f"{device.name} {write}")
             self._compare(machine, device)
 
-    def _compare(self, machine: "Machine", device: "Device") -> None:
+    def _compare(self, machine: Machine, device: Device) -> None:
         disk = machine.disk
         key = parse_name(device.mirror.name).key
         account = next((a for a in disk.accounts.values() if a.key == key), None)
@@ -288,7 +311,7 @@ class Checkers:
                 )
 
     @staticmethod
-    def _label(machine: "Machine", account: AccountId, id: ConversationId) -> str | None:
+    def _label(machine: Machine, account: AccountId, id: ConversationId) -> str | None:
         """Return what an account calls a conversation it is in; None for others."""
         disk = machine.disk
         if is_direct(id):

@@ -4,7 +4,6 @@ Owns what survives a crash of the client (outbox, token) and what does not (ever
 """
 
 from itertools import count
-from typing import TYPE_CHECKING
 
 from molva.client.happenings import (
     Acknowledged,
@@ -21,6 +20,7 @@ from molva.client.mirror import Mirror, TextRefused
 from molva.client.outbox import MemoryOutbox
 from molva.sim import checkers
 from molva.sim.checkers import Checkers
+from molva.sim.machine import Machine
 from molva.sim.network import Link
 from molva.sim.swarm import Swarm
 from molva.sim.world import World
@@ -28,9 +28,6 @@ from molva.terms.actions import Registration
 from molva.terms.events import Result, RoomLeft
 from molva.wire.framing import Framer
 from molva.wire.jsonl import format_action, parse_event
-
-if TYPE_CHECKING:
-    from molva.sim.machine import Machine
 
 READ_BYTES_MAX = 40
 """The smallest pieces a line is cut into are up to so long."""
@@ -45,7 +42,7 @@ class Device:
         self,
         world: World,
         swarm: Swarm,
-        machine: "Machine",
+        machine: Machine,
         watch: Checkers,
         name: str,
         password: str | None,
