@@ -31,7 +31,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z]+)")
 MACHINE = re.compile(
-    r"/(home|Users)/[A-Za-z]|/root/|/work/[a-z]|[A-Z]:\\Users"
+    r"/(home|Users)/[A-Za-z]|/(root|work)/[a-z]|[A-Z]:\\Users"
     r"|://(pypi|registry|files\.pythonhosted|test\.pypi)|--(extra-)?index-url|trusted-host"
 )
 
