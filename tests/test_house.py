@@ -42,8 +42,8 @@ PURE_IMPORTS = frozenset(
     "unicodedata msgspec".split()
 )
 """All that the pure floors may import from elsewhere."""
-PURE_EXTRAS = {"terms": {"precis_i18n"}, "core": {"random"}, "wire": set[str]()}
-"""`random` only for the name `Random` in annotations: a generator is handed in."""
+PURE_EXTRAS = {"terms": {"precis_i18n"}, "core": set[str](), "wire": set[str]()}
+"""What one of them alone may import; nobody `random`, not even for a type."""
 IMPURE_CALLS = frozenset("open print input exec eval compile __import__ breakpoint".split())
 
 TYPE_CHECKING_ONLY = {
@@ -216,31 +216,6 @@ def test_pure_floors_do_nothing_but_think() -> None:
                     yield f"{node.lineno}: calls {name}()"
                 case ast.AsyncFunctionDef() | ast.Await():
                     yield f"{node.lineno}: waits"
-
-    none(each_file(check))
-
-
-def test_random_is_only_a_type_in_the_core() -> None:
-    def check(path: Path) -> Iterator[str]:
-        if part(module_name(path)) != "core":
-            return
-        annotated: set[ast.AST] = set()
-        for node, _ in walk(path):
-            notes: list[ast.expr | None] = []
-            if isinstance(node, ast.arg | ast.AnnAssign):
-                notes = [node.annotation]
-            elif isinstance(node, ast.FunctionDef):
-                notes = [node.returns]
-            annotated.update(inner for note in notes if note for inner in ast.walk(note))
-        for node, _ in walk(path):
-            match node:
-                case ast.ImportFrom(module="random", names=names):
-                    if [(alias.name, alias.asname) for alias in names] != [("Random", None)]:
-                        yield f"{node.lineno}: imports more than Random"
-                case ast.Import(names=names) if any(alias.name == "random" for alias in names):
-                    yield f"{node.lineno}: imports random"
-                case ast.Name(id="Random") if node not in annotated:
-                    yield f"{node.lineno}: uses Random"
 
     none(each_file(check))
 

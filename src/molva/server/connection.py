@@ -78,7 +78,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "id",
         "address",
-        "modern",
         "_node",
         "_transport",
         "_framer",
@@ -97,7 +96,6 @@ class Connection(asyncio.Protocol):
     def __init__(self, node: Shell) -> None:
         self.id = ConnectionId(0)
         self.address = ""
-        self.modern = False
         self._node = node
         self._transport: asyncio.Transport | None = None
         self._framer: Framer | None = Framer()
@@ -214,7 +212,6 @@ class Connection(asyncio.Protocol):
     def speak(self) -> Callable[[bytes], None]:
         """From here on, whatever a turn has for it goes in one write; return what writes."""
         assert self._transport is not None
-        self.modern = True
         if self._queue:
             self._transport.write(b"".join(self._queue))
             self._queue.clear()

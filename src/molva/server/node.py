@@ -103,11 +103,6 @@ class Node:
         # Names held since the last run have timers already.
         self._wake()
 
-    @property
-    def connections(self) -> int:
-        """How many are open."""
-        return len(self._connections)
-
     # -- Inputs --------------------------------------------------------------------------------
 
     def connected(self, connection: Connection) -> None:
@@ -138,9 +133,18 @@ class Node:
     def hear(self, input: Input) -> None:
         """Put an input where the next turn finds it."""
         self._inbox.append(input)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Have a turn soon, if none is due."""
         if not self._turn_due:
             self._turn_due = True
-            self.loop.call_soon(self._turn)
+            self.loop.call_soon(self._turn_if_due)
+
+    def _turn_if_due(self) -> None:
+        """Take the turn that was asked for, unless it has been taken already."""
+        if self._turn_due:
+            self._turn()
 
     def _in_loop(self, act: Callable[[], None]) -> None:
         try:
@@ -150,7 +154,7 @@ class Node:
             pass
 
     def _committed(self, outcomes: list[Outcome]) -> None:
-        self.hear(Committed(outcomes))
+        self._inbox.append(Committed(outcomes))
         self._turn()
         # What this turn has told brings answers. Those that are here already, after one look at the
         # sockets, go with what waits as one transaction, instead of in two that take turns.
@@ -158,8 +162,7 @@ class Node:
 
     def _look_and_write(self) -> None:
         self._writing = False
-        if self._turn_due:
-            self._turn()
+        self._turn_if_due()
         self._write_next()
 
     def _write_next(self) -> None:
@@ -203,9 +206,7 @@ class Node:
         if deadline is None:
             return
         if deadline <= time.monotonic():
-            if not self._turn_due:
-                self._turn_due = True
-                self.loop.call_soon(self._turn)
+            self._schedule()
             return
         if self._timer is not None:
             if self._timer_at <= deadline:

@@ -59,7 +59,6 @@ class Device:
         self._password = password
         self._ids = count(1)
         self._texts = count(1)
-        self._tries = 0
         self.said: set[str] = set()
         """Ids of messages; a join that was none needed is acknowledged and not stored."""
         self.abandoned: set[str] = set()
@@ -161,7 +160,6 @@ class Device:
         if link is not None:
             link.close_from_client()
         self.screen = {}
-        self._tries = 0
         self.mirror = self._boot()
         self._come_back()
 
@@ -244,7 +242,6 @@ class Device:
     def _refused(self) -> None:
         """Try again in a while; a guest whose first welcome was lost takes another name."""
         if self._password is None:
-            self._tries += 1
             self._wanted = f"{self.name.split('/')[0]}{next(self._texts)}"
             self._token = None
             self.outbox = MemoryOutbox()
