@@ -534,8 +534,8 @@ Everything else follows from these numbers.
 Lines break, and a client cannot know whether its last words arrived. So:
 
 1. Give every write an `id` of your own: up to <<=ID_CHARACTERS_MAX>> printable ASCII characters, no
-   space and no `~`, never used before by this account. Random ones are fine. Keep the write and its
-   id until it is acknowledged.
+   space and no `~`, never used before by this account. Random ones are fine; ones that begin with
+   the time cost the server less. Keep the write and its id until it is acknowledged.
 2. The acknowledgement is the entry itself, from you and with your `id`, if you asked for `echo`;
    else `stored` with the `id` and the `seq`. Either says that it is on the disk. (Entries of others
    carry the ids of their writers.)
