@@ -58,6 +58,9 @@ HISTORY_PAGE_BYTES_MAX = 56 * KIB
 CURSORS_MAX = 512
 """Conversations a registration may name."""
 
+CODE_CHARACTERS_MAX = 64
+"""A code as it is typed: join code, invitation or the code for a second device."""
+
 FEATURES_MAX = 16
 """Features a registration may name."""
 
