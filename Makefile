@@ -24,6 +24,8 @@ run: $(VENV)/.installed ## install and start the server on its own file, in ./da
 	$(BIN)/molva serve --data data $(RUN)
 
 test: $(VENV)/.developing ## install what the tests need and run them all
+	@PATH="$$PATH:/usr/sbin:/sbin" command -v ip >/dev/null || apt-get install -y -qq iproute2 || \
+	  { echo 'The tests of the LAN need the command ip: install the package iproute2.' >&2; exit 1; }
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(RUN)
 
 check: $(VENV)/.developing ## format, lint, types, the house test

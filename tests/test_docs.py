@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
+import typer
 
-from molva import config
-from molva.terms.catalogue import PHRASES
+from molva import cli, config
+from molva.client import commands, exit_codes
+from molva.terms.catalogue import PHRASES, Language
 from molva.terms.errors import CLOSING, Code
 from molva.terms.limits import DEFAULT, Limits
 from molva.wire.jsonl import format_action, format_event, parse_action, parse_event
@@ -24,12 +27,33 @@ from tools import protocol
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "protocol.md"
 OPERATE = ROOT / "docs" / "operate.md"
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 TIMEOUT_SECONDS = 20.0
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)")
 HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z]+)")
+SPAN = re.compile(r"`([^`\n]+)`")
+MOLVA = re.compile(r"\bmolva ((?:[a-z]+ )?[a-z]+)\b")
+OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*)")
+SLASH = re.compile(r"^/([a-z][a-z-]*)(?![\w./-])")
+VARIABLE = re.compile(r"\bMOLVA_[A-Z_]+[A-Z]\b")
+PATHS = {"trust", "up"}
+"""What begins like a command of the chat and is a page of the server."""
+FOREIGN = {
+    "--find-links": "pip",
+    "--home-dir": "useradd",
+    "--no-index": "pip",
+    "--reuse-key": "certbot",
+    "--shell": "useradd",
+    "--standalone": "certbot",
+    "--deploy-hook": "certbot",
+    "--system": "useradd",
+    "--wheel-dir": "pip",
+}
+"""Options on the operator's page that are other programs'."""
+EVERYWHERE = {"--help", "--language"}
 MACHINE = re.compile(
     r"/(home|Users)/[A-Za-z]|/(root|work)/[a-z]|[A-Z]:\\Users"
     r"|://(pypi|registry|files\.pythonhosted|test\.pypi)|--(extra-)?index-url|trusted-host"
@@ -84,8 +108,9 @@ def test_every_word_is_on_the_page() -> None:
     headings = {title for _, title in HEADING.findall(prose(PAGE))}
     assert {protocol.tag_of(action) for action in protocol.all_actions()} <= headings
     assert {f"{protocol.tag_of(event)} (event)" for event in protocol.all_events()} <= headings
+    errors = read(PAGE).partition("\n## Errors\n")[2].partition("\n## Limits\n")[0]
     for code in Code:
-        (row,) = re.findall(rf"^\| `{code}` \|.*$", read(PAGE), re.MULTILINE)
+        (row,) = re.findall(rf"^\| `{code}` \|.*$", errors, re.MULTILINE)
         assert row.endswith("| yes |" if code in CLOSING else "|  |"), row
         assert all(text.replace("|", "\\|") in row for text in PHRASES[f"error.{code}"])
     for name in Limits.__slots__:
@@ -227,6 +252,107 @@ def test_the_operators_page_names_every_variable() -> None:
     text = read(OPERATE)
     for setting in (*config.SETTINGS, "config"):
         assert f"`MOLVA_{setting.upper()}`" in text
+
+
+def program() -> dict[str, Any]:
+    """Return every command, spelled as it is typed, with those of a group."""
+    found: dict[str, Any] = {}
+
+    def take(name: str, command: Any) -> None:
+        below = getattr(command, "commands", {})
+        if name and not below:
+            found[name] = command
+        for word, one in below.items():
+            take(f"{name} {word}".strip(), one)
+
+    take("", typer.main.get_command(cli.build(Language.ENGLISH)))
+    return found
+
+
+def options_of(command: Any) -> set[str]:
+    names = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    return {name for name in names if name.startswith("--")} - EVERYWHERE
+
+
+def shown(path: Path) -> str:
+    """Return what a page shows as typed: its spans of code and its blocks."""
+    fenced = [text for kind, text in FENCE.findall(read(path)) if kind not in ("python", "toml")]
+    return "\n".join([*SPAN.findall(prose(path)), *fenced])
+
+
+def test_every_command_in_the_pages_exists() -> None:
+    known = program()
+    groups = {name.partition(" ")[0] for name in known}
+    for page in (OPERATE, ROOT / "README.md", ROOT / "README.ru.md"):
+        for words in MOLVA.findall(shown(page)):
+            first, _, second = words.partition(" ")
+            assert first in groups, f"{page.name}: molva {words}"
+            if first not in known:
+                assert not second or words in known, f"{page.name}: molva {words}"
+
+
+def test_the_operators_page_names_every_command_and_option() -> None:
+    text = shown(OPERATE)
+    options = set(OPTION.findall(text))
+    every = set[str]()
+    for name, command in program().items():
+        assert re.search(rf"\bmolva {name}\b", text), f"molva {name}"
+        every |= options_of(command)
+    assert not options - every - EVERYWHERE - set(FOREIGN)
+    assert not set(FOREIGN) - options, "take it out of the list"
+    missing = {
+        f"molva {name}: {sorted(lacking)}"
+        for name, command in program().items()
+        if (lacking := options_of(command) - options)
+    }
+    assert not missing, "\n".join(sorted(missing))
+
+
+def test_every_command_of_the_chat_in_the_pages_exists() -> None:
+    known = {name for names in commands.NAMES.values() for name in names} | PATHS
+    for page in (OPERATE, ROOT / "README.md", ROOT / "README.ru.md"):
+        for span in SPAN.findall(prose(page)):
+            for name in SLASH.findall(span):
+                assert name in known, f"{page.name}: /{name}"
+
+
+def test_the_pages_name_every_variable_of_the_program_and_no_other() -> None:
+    source = "".join(read(path) for path in tracked() if path.is_relative_to(ROOT / "src"))
+    settings = {f"MOLVA_{setting.upper()}" for setting in config.SETTINGS}
+    assert set(VARIABLE.findall(read(OPERATE))) == set(VARIABLE.findall(source)) | settings
+
+
+def test_the_operators_page_names_every_exit_code() -> None:
+    text = read(OPERATE)
+    for name, code in vars(exit_codes).items():
+        if isinstance(code, int):
+            assert re.search(rf"(\| |\bcode |\bwith ){code}\b", text), f"{name}: {code}"
+
+
+def test_the_table_of_files_is_true() -> None:
+    """Each file it names is there, and no part of the house is left out."""
+    rows = re.findall(r"^\| (`.*?) \|", read(ARCHITECTURE), re.MULTILINE)
+    named = set[str]()
+    for row in rows:
+        part = ""
+        for span in SPAN.findall(row):
+            before, slash, name = span.partition("/")
+            part = before if slash else part
+            named.add(f"{part}/{name if slash else span}".strip("/"))
+    source = ROOT / "src" / "molva"
+    for name in named:
+        path = source / name
+        assert path.with_suffix(".py").is_file() or path.is_dir(), name
+    parts = {path.relative_to(source).parts[0] for path in source.rglob("*.py")}
+    parts = {part.removesuffix(".py") for part in parts if not part.startswith("__")}
+    assert parts == {name.partition("/")[0] for name in named}
+
+
+def test_every_picture_is_shown() -> None:
+    linked = {target for page in pages() for target in LINK.findall(prose(page))}
+    for path in tracked():
+        if path.suffix == ".svg":
+            assert {path.name, f"docs/{path.name}"} & linked, path.name
 
 
 # -- All pages ---------------------------------------------------------------------------------

@@ -3,8 +3,9 @@
     python -m tools.protocol > docs/protocol.md      (or: make docs)
 
 Owns the order of the page, its prose and its examples. What can be known from the code is read
-there: fields and bounds from the structs, their explanations from the docstrings, states from
-`policy.TABLE` and `session.TRANSITIONS`, errors from the catalogue, limits from `limits`.
+there: fields and bounds from the structs, their explanations from the docstrings, states and who
+may do what from `policy.TABLE`, `session.TRANSITIONS`, errors from the catalogue, limits from
+`limits`.
 
 Invariants: the same code gives the same page; every action, event, field and code is on it, or
 nothing is written: a field without an explanation raises.
@@ -15,7 +16,7 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -24,16 +25,23 @@ from typing import get_args
 import msgspec
 from msgspec import inspect as schema
 
-from molva.core import policy, session
-from molva.terms import actions, errors, events, limits, names
+from molva.core import policy, retries, session
+from molva.terms import actions, entries, errors, events, limits, names, roles
 from molva.terms.catalogue import PHRASES
 from molva.wire.jsonl import format_action, format_event
 
 CLIENT = Path(__file__).resolve().parent.parent / "docs" / "client.py"
 CLIENT_LINES_MAX = 20
 
-HELPERS: tuple[type[msgspec.Struct], ...] = (events.Conversation, events.Room)
-"""Objects that stand within events."""
+HELPERS: dict[type[msgspec.Struct], str] = {
+    events.Conversation: "a-conversation",
+    events.Room: "a-room",
+    events.Device: "a-device",
+    events.InvitationListed: "a-listed-invitation",
+    events.Sanctioned: "a-sanction",
+    events.Account: "an-account",
+}
+"""Objects that stand within events, and how the page calls them."""
 
 
 # -- Reading the source ------------------------------------------------------------------------
@@ -153,18 +161,16 @@ def _kind(kind: schema.Type) -> str:
         case schema.DictType(key_type=key, value_type=value):
             return f"object: {_kind(key)} to {_kind(value)}"
         case schema.StructType(cls=cls):
-            name = _object_name(cls)
+            name = HELPERS[cls]
             return f"[{name.replace('-', ' ')}](#{name})"
+        case schema.EnumType(cls=cls):
+            return f"[{WORDS[cls]}](#roles-and-kinds-of-room)"
         case _:
             raise TypeError(kind)
 
 
 def _plural(noun: str) -> str:
     return "entries" if noun == "entry" else noun if noun.startswith("[") else f"{noun}s"
-
-
-def _object_name(cls: type) -> str:
-    return f"a-{cls.__name__.lower()}"
 
 
 def _bounds(struct: type[msgspec.Struct], field: schema.Field) -> str:
@@ -215,7 +221,7 @@ def _action(action: type[actions.Action]) -> list[str]:
     name = tag_of(action)
     row = policy.TABLE[action]
     heard = [state.name for state in session.State if state in row.states]
-    needs = NEEDS[row.needs.value]
+    needs = NEEDS[row.scope]
     return [
         f"### {name}",
         "",
@@ -242,7 +248,7 @@ def _event(event: type[events.Event]) -> list[str]:
 
 
 def _object(struct: type[msgspec.Struct]) -> list[str]:
-    return [f"### {_object_name(struct).replace('-', ' ')}", "", _docstring(struct), ""] + [
+    return [f"### {HELPERS[struct].replace('-', ' ')}", "", _docstring(struct), ""] + [
         *_fields(struct)
     ]
 
@@ -277,6 +283,66 @@ def _server_limits() -> list[str]:
             shown = f"{value:,}" if isinstance(value, int) else f"{value:g}"
         rows.append([f"`{field.name}`", shown, _docstrings(limits)["Limits", field.name]])
     return _table(["limit", "default", "what it bounds"], rows)
+
+
+def _roles() -> list[str]:
+    rows = []
+    for role in roles.Role:
+        own = _docstrings(roles).get(("Role", role.name), "")
+        rows.append([f"`{role}`", "yes" if role in roles.ROOM_ROLES else "", own or ROLES[role]])
+    return _table(["role", "in a room", "who that is"], rows)
+
+
+def _room_kinds() -> list[str]:
+    rows = []
+    for kind in roles.RoomKind:
+        made = "anybody" if roles.Role.GUEST in policy.CREATORS[kind] else "who is not a guest"
+        rows.append([f"`{kind}`", _docstrings(roles)["RoomKind", kind.name], made])
+    return _table(["kind", "what it is", "made by"], rows)
+
+
+def _table_of(scopes: tuple[policy.Scope, ...]) -> Iterator[tuple[str, policy.Row]]:
+    for action in all_actions():
+        if policy.TABLE[action].scope in scopes:
+            yield f"[{tag_of(action)}](#{tag_of(action)})", policy.TABLE[action]
+
+
+def _who_in_rooms() -> list[str]:
+    """Return the table for rooms: who may, in each kind."""
+    rows = []
+    for link, row in _table_of((policy.Scope.ROOM, policy.Scope.PLACE)):
+        assert row.kinds is not None
+        rows.append([link, *(_who(row.kinds[kind]) for kind in roles.RoomKind)])
+    return _table(["action", *(f"`{kind}`" for kind in roles.RoomKind)], rows)
+
+
+def _who(standings: int) -> str:
+    """Return in words who is meant: the least who may, where all above them may too."""
+    named = [one for one in policy.Standing if one & standings]
+    inside = [one for one in named if one & policy.READERS]
+    words = [STANDINGS[one] for one in named if one not in inside]
+    if inside:
+        assert inside == [one for one in policy.Standing if one >= inside[0]], standings
+        words.append(STANDINGS[inside[0]])
+    return ", ".join(words) or "nobody"
+
+
+def _who_on_server() -> list[str]:
+    rows = []
+    for link, row in _table_of((policy.Scope.SERVER,)):
+        assert row.roles is not None
+        rows.append([link, ", ".join(f"`{role}`" for role in roles.Role if role in row.roles)])
+    return _table(["action", "roles"], rows)
+
+
+def _ledger() -> list[str]:
+    """Return what each entry of a ledger means."""
+    rows = []
+    for body in get_args(entries.LEDGER):
+        tag = str(body.__struct_config__.tag)
+        (event,) = (e for e in all_events() if tag_of(e) == tag)
+        rows.append([f"[{tag}](#{tag}-event)", _flat(_docstring(event)), MEANS[body]])
+    return _table(["entry", "what it says", "what follows"], rows)
 
 
 def _states() -> list[str]:
@@ -343,6 +409,11 @@ def page() -> str:
         "CLIENT": _client(),
         "PROTOCOL_LIMITS": _protocol_limits(),
         "SERVER_LIMITS": _server_limits(),
+        "ROLES": _roles(),
+        "ROOM_KINDS": _room_kinds(),
+        "WHO_IN_ROOMS": _who_in_rooms(),
+        "WHO_ON_SERVER": _who_on_server(),
+        "LEDGER": _ledger(),
         "STATES": _states(),
         "TRANSITIONS": _transitions(),
         "ERRORS": _errors(),
@@ -356,8 +427,10 @@ def page() -> str:
         marker = re.fullmatch(r"<<([A-Z_]+)>>", line)
         body += parts.pop(marker[1]) if marker else [line]
     assert not parts, f"{sorted(parts)} stand nowhere in the page"
+    writes = [f"`{tag_of(action)}`" for action in all_actions() if action in retries.WRITES]
     head = HEAD.strip("\n").split("\n")
-    return _filled("\n".join([*head, "", *_contents(body), "", *body, ""]))
+    text = "\n".join([*head, "", *_contents(body), "", *body, ""])
+    return _filled(text.replace("<<WRITES>>", f"{', '.join(writes[:-1])} and {writes[-1]}"))
 
 
 def _filled(text: str) -> str:
@@ -492,6 +565,13 @@ the one to begin with.
 - `name` and `token`: the same device again, without the password. Keep the token secret and with
   the name; it is shown once. If the device is still connected, the older connection is closed
   (`resumed_elsewhere`). `bad_token`: register anew.
+- `code`: what the server may ask for besides (`code_required`, `invitation_required`): its join
+  code, an invitation, or the code for a second device that `link` gave on the first; the last
+  needs the `name` and no password. Capitals, hyphens and blanks in a code mean nothing.
+
+The first person on a new server who could come back, by a token or a password, becomes its owner.
+`password` keeps a guest's name; `devices`, `forget_device` and `sign_out` end devices, and their
+connections with them (`signed_out`); `delete_account` ends the account, and nobody gets its name.
 
 Names have up to 32 letters and 64 bytes: letters and digits of any script and `_ - . '`, a letter
 or digit first. Rooms are the same behind a `#`. Upper and lower case are one name, and two names
@@ -511,8 +591,8 @@ Everything else follows from these numbers.
 - **Cursor**: the last `seq` you have seen of a log. Keep one for each. Pass over an entry whose
   `seq` is not above it: after a broken line the same entry may come again.
 - **Which log an event belongs to**: an event with a `seq` and a `log` is of your own log; else one
-  with `room` is of that room; a `new_whisper` is of the direct conversation with `from`, or with
-  `to` when you are `from`.
+  with `room` is of that room (a `renamed` of what was called `was`); else, as a `new_whisper`, it
+  is of the direct conversation with `from`, or with `to` when you are `from`.
 - **Resume**: register with your cursors, `{"#general":4790,"boris~1z141":77,"@anna":310}`, and get
   all that followed, in order, before anything newer. Nothing of a connection is kept on the server,
   so nothing expires. A conversation that you do not name begins at your read marker, your own log
@@ -525,7 +605,8 @@ Everything else follows from these numbers.
   an older copy. You are served from its end (the `cursor` in the welcome is below
   yours); forget what you know of that log.
 - **Own log**: what happens to the account rather than in a conversation: joined and left rooms,
-  conversations begun, read markers moved. Its name is `@` and your name.
+  invitations to rooms, conversations begun, read markers moved, whom you block. Its name is `@` and
+  your name.
 - When you come into a room or somebody writes to you for the first time, a `conversations` event
   says where that log begins for you, and its entries follow.
 
@@ -544,8 +625,9 @@ Lines break, and a client cannot know whether its last words arrived. So:
    nothing is written twice, even if you have left the room or the other one is gone since.
 
 The server remembers ids as long as the entries, which is for ever. The same `id` for something else
-is refused: `id_conflict`. The writes are `new_message`, `new_whisper`, `create`, `join`, `leave`,
-`topic` and `read`. Other actions may have an `id` as well; the reply carries it.
+is refused: `id_conflict`. A room that is closed since has no name any more: its `stored` has a
+`seq` alone. The writes are <<WRITES>>. Other actions may have an `id` as well; the reply carries
+it.
 
 Without an `id`, and without `echo`, a write that succeeds is not answered.
 
@@ -553,8 +635,60 @@ Without an `id`, and without `echo`, a write that succeeds is not answered.
 
 An account has one read marker for each conversation, shared by its devices. It moves when a client
 says `read` with `through`, and only forward; sending and receiving do not move it. Every device
-hears of it in the own log (`read`), with how many messages are still `unread`. Only messages count:
-joining and leaving do not. Others do not hear what you have read.
+hears of it in the own log (`read`), with how many messages are still `unread`. Only messages count,
+and still do when they were taken away; joining and leaving do not. Others do not hear what you have
+read.
+
+## Roles and kinds of room
+
+A role in `#general` is the role on the server; every other room has roles of its own.
+
+<<ROLES>>
+
+Who makes a room owns it. When the last owner leaves, the moderator who is there longest becomes
+one, else the member. When the last member leaves, the room is closed: its name is free, and it is
+in no list.
+
+<<ROOM_KINDS>>
+
+A group has no name: on the wire it is `#~` and its tag. By that any room can be named in `cursors`,
+so that a device that was away finds one which is called otherwise now. Moderators of the server are
+in `#moderators`, where reports arrive; they come and go there with their role.
+
+What one sees of a room is what was said since one came into it, and where the room is `public` or
+`announcement` all since it became so. Who is put out hears nothing from that entry on, not even the
+entry itself: their own log says it (`room_left`).
+
+## Who may do what
+
+In a room, by its kind. Each of these may also what the one before it may: a muted member, a member,
+a moderator, an owner. In `public` and `announcement` rooms those members who moderate the server
+are moderators and those who administer or own it are owners, and stand above the room's own.
+
+<<WHO_IN_ROOMS>>
+
+On the server:
+
+<<WHO_ON_SERVER>>
+
+All other actions are about what is one's own, and for everybody.
+
+What is refused is told so: `not_a_member` (to `join`: `no_such_room`) of a room that one is not in,
+whether it is there or not; `banned` who may not come in; `muted` who only reads; `not_allowed` who
+is in and may not. One acts only on who stands lower, gives only roles below one's own, though an
+owner makes owners, and `last_owner` stays until there is another. A message is taken away by who
+wrote it, or by a moderator who stands higher than its author; between two people, each their own.
+
+## What moderators do
+
+Each stands in the room's log, to be read by its members; `ledger` lists them. `from` is who did it,
+`reason` why, `until` when it ends. In `#general` it holds for the whole server. Where nobody did it
+but the server, as when a ban is over, `from` is `molva`.
+
+<<LEDGER>>
+
+Whoever asks while such a change is being written waits for it: nobody is heard by rules that have
+just been changed.
 
 ## Order and fences
 
@@ -571,9 +705,10 @@ joining and leaving do not. Others do not hear what you have read.
 
 ## Rates
 
-An action costs 1, each KiB sent 1 more, a page of history 2 instead of 1, a mistake 5. A connection
-may spend <<=actions_per_connection.burst>> at once and <<=actions_per_connection.per_second>> a
-second, an account with all its connections <<=actions_per_account.burst>> and
+An action costs 1, each KiB sent 1 more, a mistake 5, a page of `history` or `ledger` 2 instead
+of 1. A connection may spend <<=actions_per_connection.burst>> at once and
+<<=actions_per_connection.per_second>> a second, an account with all its connections
+<<=actions_per_account.burst>> and
 <<=actions_per_account.per_second>>. Beyond it an action is refused with `rate_limited` and
 `retry_after`, the seconds after which it will succeed; it took no effect, so send it again with the
 same `id`.
@@ -640,16 +775,26 @@ Each server's own, set by whoever runs it:
 NAMED = f"up to {names.NAME_GRAPHEMES_MAX} letters, {names.NAME_BYTES_MAX} bytes"
 ROOM_NAMED = f"`#` and a name, {names.ROOM_BYTES_MAX} bytes"
 SAID = f"1 to {limits.TEXT_BYTES_MAX:,} bytes, not only blanks"
+PASSWORD = f"{limits.PASSWORD_CHARACTERS_MIN} characters to {limits.PASSWORD_BYTES_MAX:,} bytes"
 
 BOUNDS = {
     "registration.name": NAMED,
-    "registration.password": (
-        f"{limits.PASSWORD_CHARACTERS_MIN} characters to {limits.PASSWORD_BYTES_MAX:,} bytes"
-    ),
+    "registration.password": PASSWORD,
     "registration.cursors": f"up to {limits.CURSORS_MAX}, each 0 to 2^53 - 1",
     "room": ROOM_NAMED,
     "to": NAMED,
     "with": NAMED,
+    "user": NAMED,
+    "reason": f"up to {limits.REASON_CHARACTERS_MAX} characters",
+    "rename.to": ROOM_NAMED,
+    "invitation.name": NAMED,
+    "password.new": PASSWORD,
+    "password.old": PASSWORD,
+    "delete_account.password": PASSWORD,
+    "reset_password.new": PASSWORD,
+    "ban.address": "an address, or a range as in CIDR (RFC 4632)",
+    "unban.address": "an address, or a range as in CIDR (RFC 4632)",
+    "create.people": f"up to {limits.GROUP_PEOPLE_MAX}, each {NAMED}",
     "create.topic": f"up to {limits.TOPIC_BYTES_MAX:,} bytes",
     "topic.text": f"up to {limits.TOPIC_BYTES_MAX:,} bytes",
     "away.text": f"up to {limits.AWAY_BYTES_MAX} bytes",
@@ -667,8 +812,31 @@ FIELDS = {
     "action.NewMessage.text": "What you say.",
     "action.NewWhisper.text": "What you say.",
     "action.NewWhisper.to": "Whom to: a name, or `name~tag`.",
-    "action.Create.room": "What the room is to be called.",
+    "action.user": "Whom: a name, or `name~tag`.",
+    "action.seq": "The message's `seq`.",
+    "action.reason": "Why, in one line, for all in the room to read.",
+    "action.seconds": "For how long; for good when it is left out.",
+    "action.limit": "How many entries at most; 50 when it is left out.",
+    "action.Create.room": "What the room is to be called; none for a group.",
     "action.Create.topic": "What it is about.",
+    "action.Create.kind": "Which sort of room; `public` when it is left out.",
+    "action.Create.people": "Who is in a group beside you.",
+    "action.Rename.to": "What it is to be called.",
+    "action.Mode.kind": "Of which sort it is from now on; not of a group, and by its owner only.",
+    "action.Mode.slow_seconds": "The least time between two messages of one member; 0 for none.",
+    "action.Mode.frozen": "Whether only moderators write for now.",
+    "action.Ban.address": "Of the server: an address or a range.",
+    "action.Ban.devices": "Of the server: by whatever name their devices come.",
+    "action.Unban.address": "The range as it was banned.",
+    "action.Report.reason": "Why, for the moderators to read.",
+    "action.SetRole.role": "What they are to be.",
+    "action.Ledger.before": "Entries with a smaller `seq`, the newest of them.",
+    "action.SetPassword.new": "The password from now on.",
+    "action.SignOut.everywhere": "All of your devices, not this one alone.",
+    "action.Invitation.uses": "How many people it lets in.",
+    "action.Invitation.seconds": "How long it is good; a week when it is left out.",
+    "action.ResetPassword.new": "The password from now on.",
+    "action.RemoveAccount.words": "Whether what they said stays.",
     "action.Join.room": "Which room.",
     "action.Leave.room": "Which room.",
     "action.Topic.room": "Which room.",
@@ -699,6 +867,47 @@ FIELDS = {
     "event.Presence.left": "Who went.",
     "event.Away.text": "Why; no text: back again.",
     "event.Error.text": "Why, and what to do, in your language.",
+    "event.target": "The message's `seq`.",
+    "event.reason": "Why.",
+    "event.kind": "Of which sort the room is.",
+    "event.until": "Until when: RFC 3339, UTC; left out when there is no end.",
+    "event.role": "What they are now.",
+    "event.to": "The other person, where it is between two.",
+    "event.users": "Who.",
+    "event.name": "A name.",
+    "event.Conversation.slow_seconds": "The least time between two of your messages.",
+    "event.Conversation.frozen": "Whether only moderators write for now.",
+    "event.Renamed.was": "What it was called before.",
+    "event.Mode.slow_seconds": "The least time between two messages of one member; 0 for none.",
+    "event.Mode.frozen": "Whether only moderators write for now.",
+    "event.Banned.devices": "Whether it holds for their devices under any name.",
+    "event.Unbanned.addresses": "Whether it was an address range.",
+    "event.Reported.text": "What it was.",
+    "event.Departed.words": "Whether what they said stays.",
+    "event.Device.online": "Whether it is connected.",
+    "event.Devices.devices": "In the order in which they came.",
+    "event.Link.code": "What the second device says as `code`.",
+    "event.Invitation.code": "What they say as `code` when they register.",
+    "event.Invitation.role": "What they become.",
+    "event.Invitation.uses": "How many people it lets in.",
+    "event.Invitation.until": "Until when it is good.",
+    "event.Invitation.name": "Good for this name only.",
+    "event.InvitationListed.invitation": "Its id.",
+    "event.InvitationListed.role": "What it makes of those who come.",
+    "event.InvitationListed.until": "Until when it is good.",
+    "event.InvitationListed.from": "Who made it.",
+    "event.InvitationListed.name": "Good for this name only.",
+    "event.Invitations.invitations": "Each.",
+    "event.Sanctioned.address": "Which addresses; for those alone who may ban them.",
+    "event.Sanctions.sanctions": "Each.",
+    "event.Account.role": "Their role on the server.",
+    "event.Account.online": "Whether they are here.",
+    "event.Account.devices": "How many devices may come back.",
+    "event.Accounts.accounts": "Each.",
+    "event.RoomJoined.room": "The room.",
+    "event.Room.kind": "Of which sort it is.",
+    "event.Room.invited": "Whether you may join because somebody invited you.",
+    "event.Ledger.entries": "Events with a `seq`, as they were first told, oldest first.",
     "event.Topic.text": "The topic.",
     "event.Topic.from": "Who set it.",
     "event.Bye.text": "Why, in your language.",
@@ -729,12 +938,61 @@ FIELDS = {
 }
 """What a field means that has no docstring: by kind, class and name, or for all of its kind."""
 
+WORDS: dict[type, str] = {roles.Role: "role", roles.RoomKind: "kind"}
+"""How the page calls what has a list of words."""
+
 NEEDS = {
-    "nothing": "",
-    "member": "You must be in the room; everyone is in the common room.",
-    "outsider": "You need not be in the room: any room on the server may be joined.",
+    policy.Scope.NOTHING: "",
+    policy.Scope.ROOM: "[Who may](#who-may-do-what).",
+    policy.Scope.PLACE: "[Who may](#who-may-do-what).",
+    policy.Scope.SERVER: "[Who may](#who-may-do-what).",
 }
-"""What `policy.Needs` asks for, by its value."""
+"""What `policy.Scope` asks for."""
+
+STANDINGS = {
+    policy.Standing.OUTSIDER: "anybody not banned",
+    policy.Standing.BANNED: "who is banned",
+    policy.Standing.INVITED: "who is invited",
+    policy.Standing.MUTED: "all in it",
+    policy.Standing.MEMBER: "members",
+    policy.Standing.MODERATOR: "moderators",
+    policy.Standing.OWNER: "owners",
+}
+"""Who is meant where each is the least who may."""
+
+ROLES = {
+    roles.Role.MEMBER: "Everybody else.",
+    roles.Role.MODERATOR: "Keeps order: kicks, bans, mutes, takes messages away.",
+    roles.Role.OWNER: "Decides; there is always at least one.",
+}
+"""What roles are that have no docstring."""
+
+MEANS: dict[type[entries.Body], str] = {
+    entries.Renamed: (
+        "The old name is free. Older entries are told under the new name from now on; `#~tag` in "
+        "`cursors` names the room whatever it is called."
+    ),
+    entries.ModeSet: (
+        "`slow_seconds` lie between two messages of one member (`slow_mode`, with `retry_after`); "
+        "in a `frozen` room only moderators write (`frozen`); a `kind` holds from here on."
+    ),
+    entries.RoleSet: "From here on they may what the table says.",
+    entries.Kicked: (
+        "They hear nothing from this on and may come back at once where they may join; of the "
+        "server, they are disconnected (`kicked`)."
+    ),
+    entries.Banned: (
+        "As kicked, and `join` is refused until it ends; of the server, every registration is "
+        "(`banned`), by their `devices` and from their address too where it says so."
+    ),
+    entries.Unbanned: "They may come back; they are not members by this.",
+    entries.Muted: "What they write is refused (`muted`) until it ends.",
+    entries.Unmuted: "They write again.",
+    entries.Removed: "`history` shows `gone` at its `seq`, and so does every later delivery.",
+    entries.Restored: "It is as it was.",
+    entries.Departed: "The name is nobody's from here on.",
+}
+"""What follows from each entry of a ledger."""
 
 ANSWERS: dict[type[actions.Action], str] = {
     actions.Registration: "Answered by a [result](#result).",
@@ -762,6 +1020,46 @@ ANSWERS: dict[type[actions.Action], str] = {
         "With an `id` answered by `done`. Send it every few seconds while somebody types; it is "
         "passed on once in 3 s at most, and not to more than 200 people."
     ),
+    actions.Rename: "Answered by the entry (`renamed`) or `stored`.",
+    actions.Mode: "Answered by the entry (`mode`) or `stored`.",
+    actions.Invite: (
+        "Answered by the entry (`invited`, in a group `added`) or `stored`; by `done` where they "
+        "are in it. They hear of it in their own log (`room_invited`)."
+    ),
+    actions.Kick: "Answered by the entry (`kicked`) or `stored`.",
+    actions.Ban: "Answered by the entry (`banned`) or `stored`.",
+    actions.Unban: "Answered by the entry (`unbanned`) or `stored`; by `done` where there is none.",
+    actions.Mute: "Answered by the entry (`muted`) or `stored`.",
+    actions.Unmute: "Answered by the entry (`unmuted`) or `stored`; by `done` where there is none.",
+    actions.SetRole: "Answered by the entry (`role`) or `stored`.",
+    actions.Remove: "Answered by the entry (`removed`) or `stored`.",
+    actions.Restore: "Answered by the entry (`restored`) or `stored`.",
+    actions.Report: "Answered by `done`: the report itself is in `#moderators`.",
+    actions.Ledger: (
+        "Answered by `ledger`. A page ends early where it would not fit a frame; `more` says so."
+    ),
+    actions.Sanctions: "Answered by `sanctions`.",
+    actions.Block: "Answered by the entry (`blocked`) or `stored`; by `done` where you do already.",
+    actions.Unblock: "Answered by the entry (`unblocked`) or `stored`; by `done` where you do not.",
+    actions.Blocks: "Answered by `blocks`.",
+    actions.SetPassword: (
+        "Answered by `done`; your other devices are signed out. `old` is needed where there is a "
+        "password (`password_required`, `wrong_password`)."
+    ),
+    actions.Devices: "Answered by `devices`.",
+    actions.ForgetDevice: "Answered by `done`. Its connection ends (`signed_out`).",
+    actions.SignOut: "Answered by `done`, and the end (`signed_out`).",
+    actions.DeleteAccount: (
+        "Answered by `done`, and the end. Everybody hears `departed`. The last owner stays "
+        "(`last_owner`)."
+    ),
+    actions.Link: "Answered by `link`.",
+    actions.Invitation: "Answered by `invitation`. With a `name` it is good once.",
+    actions.Invitations: "Answered by `invitations`.",
+    actions.EndInvitation: "Answered by `done`.",
+    actions.Accounts: "Answered by `accounts`.",
+    actions.ResetPassword: "Answered by `done`; their devices are signed out.",
+    actions.RemoveAccount: "Answered by `done`. Everybody hears `departed`.",
     actions.Ping: (
         "Answered by `pong`, to a connection with features; see "
         "[Order and fences](#order-and-fences)."
@@ -784,7 +1082,10 @@ ACTION_EXAMPLES: dict[type[actions.Action], tuple[actions.AnyAction, ...]] = {
     ),
     actions.NewMessage: (actions.NewMessage(text="hi", id="k7"),),
     actions.NewWhisper: (actions.NewWhisper(to="boris", text="hi", id="k8"),),
-    actions.Create: (actions.Create(room="#tea", topic="Green or black?", id="k9"),),
+    actions.Create: (
+        actions.Create(room="#tea", topic="Green or black?", id="k9"),
+        actions.Create(kind=roles.RoomKind.GROUP, people=["boris", "vera"], id="k14"),
+    ),
     actions.Join: (actions.Join(room="#tea", id="k10"),),
     actions.Leave: (actions.Leave(room="#tea", id="k11"),),
     actions.Topic: (actions.Topic(room="#tea", text="Green.", id="k12"),),
@@ -794,6 +1095,48 @@ ACTION_EXAMPLES: dict[type[actions.Action], tuple[actions.AnyAction, ...]] = {
     actions.Read: (actions.Read(through=4812, room="#general", id="k13"),),
     actions.History: (actions.History(room="#general", before=4700, limit=50, id="q4"),),
     actions.Typing: (actions.Typing(to="boris"),),
+    actions.Rename: (actions.Rename(room="#tea", to="#coffee", id="k15"),),
+    actions.Mode: (
+        actions.Mode(room="#tea", slow_seconds=30, reason="One at a time.", id="k16"),
+        actions.Mode(room="#tea", kind=roles.RoomKind.PRIVATE, id="k17"),
+    ),
+    actions.Invite: (actions.Invite(room="#tea", user="vera", id="k18"),),
+    actions.Kick: (actions.Kick(room="#tea", user="boris", reason="Cool down.", id="k19"),),
+    actions.Ban: (
+        actions.Ban(room="#tea", user="boris", seconds=3600, reason="Flooding.", id="k20"),
+        actions.Ban(user="boris", devices=True, address="198.51.100.0/24", id="k21"),
+    ),
+    actions.Unban: (actions.Unban(room="#tea", user="boris", id="k22"),),
+    actions.Mute: (actions.Mute(room="#tea", user="boris", seconds=600, id="k23"),),
+    actions.Unmute: (actions.Unmute(room="#tea", user="boris", id="k24"),),
+    actions.SetRole: (
+        actions.SetRole(room="#tea", user="vera", role=roles.Role.MODERATOR, id="k25"),
+    ),
+    actions.Remove: (actions.Remove(seq=4812, reason="Not here.", id="k26"),),
+    actions.Restore: (actions.Restore(seq=4812, id="k27"),),
+    actions.Report: (actions.Report(room="#tea", seq=7, reason="Rude.", id="k28"),),
+    actions.Ledger: (actions.Ledger(room="#tea", limit=20, id="q5"),),
+    actions.Sanctions: (actions.Sanctions(room="#tea", id="q6"),),
+    actions.Block: (actions.Block(user="boris", id="k29"),),
+    actions.Unblock: (actions.Unblock(user="boris", id="k30"),),
+    actions.Blocks: (actions.Blocks(id="q7"),),
+    actions.SetPassword: (actions.SetPassword(new="correct horse battery", id="q8"),),
+    actions.Devices: (actions.Devices(id="q9"),),
+    actions.ForgetDevice: (actions.ForgetDevice(device="8hK2xw0Zc3aQ", id="q10"),),
+    actions.SignOut: (actions.SignOut(everywhere=True, id="q11"),),
+    actions.DeleteAccount: (actions.DeleteAccount(words=False, id="q12"),),
+    actions.Link: (actions.Link(id="q13"),),
+    actions.Invitation: (
+        actions.Invitation(uses=30, id="q14"),
+        actions.Invitation(name="vera", role=roles.Role.MODERATOR, seconds=86_400, id="q15"),
+    ),
+    actions.Invitations: (actions.Invitations(id="q16"),),
+    actions.EndInvitation: (actions.EndInvitation(invitation="Yb3v9QmT4s1e", id="q17"),),
+    actions.Accounts: (actions.Accounts(id="q18"),),
+    actions.ResetPassword: (
+        actions.ResetPassword(user="boris", new="correct horse battery", id="q19"),
+    ),
+    actions.RemoveAccount: (actions.RemoveAccount(user="boris", id="q20"),),
     actions.Ping: (actions.Ping(id="f1"),),
     actions.Pong: (actions.Pong(),),
     actions.Quit: (actions.Quit(),),
@@ -813,10 +1156,19 @@ RESULTS = (
         language="en",
         server="molva",
         at=AT,
+        role="guest",
         ping_seconds=45.0,
         conversations=[
             events.Conversation(log="@anna", head=310, cursor=310),
-            events.Conversation(room="#general", head=4812, cursor=4790, read=4790, unread=20),
+            events.Conversation(
+                room="#general",
+                tag="0",
+                head=4812,
+                cursor=4790,
+                read=4790,
+                unread=20,
+                role="guest",
+            ),
         ],
     ),
     events.Result(
@@ -844,6 +1196,105 @@ EVENT_EXAMPLES: dict[type[events.Event], events.AnyEvent] = {
     events.Joined: events.Joined(room="#tea", user="boris", seq=3, at=AT, id="k10"),
     events.Left: events.Left(room="#tea", user="boris", seq=4, at=AT, id="k11"),
     events.Topic: events.Topic(room="#tea", text="Green.", from_="anna", seq=5, at=AT, id="k12"),
+    events.Added: events.Added(room="#~x2k9", user="galina", from_="anna", seq=6, at=AT, id="k31"),
+    events.Renamed: events.Renamed(
+        room="#coffee", was="#tea", from_="anna", seq=7, at=AT, id="k15"
+    ),
+    events.Mode: events.Mode(
+        room="#tea", slow_seconds=30, from_="anna", reason="One at a time.", seq=8, at=AT, id="k16"
+    ),
+    events.Invited: events.Invited(room="#tea", user="vera", from_="anna", seq=9, at=AT, id="k18"),
+    events.Role: events.Role(
+        room="#tea", user="vera", role="moderator", from_="anna", seq=10, at=AT, id="k25"
+    ),
+    events.Kicked: events.Kicked(
+        room="#tea", user="boris", from_="anna", reason="Cool down.", seq=11, at=AT, id="k19"
+    ),
+    events.Banned: events.Banned(
+        room="#tea",
+        user="boris",
+        until="2026-05-04T13:00:00.000Z",
+        from_="anna",
+        reason="Flooding.",
+        seq=12,
+        at=AT,
+        id="k20",
+    ),
+    events.Unbanned: events.Unbanned(
+        room="#tea", user="boris", from_="molva", seq=13, at="2026-05-04T13:00:00.000Z"
+    ),
+    events.Muted: events.Muted(
+        room="#tea", user="boris", until="2026-05-04T12:10:00.000Z", from_="anna", seq=14, at=AT
+    ),
+    events.Unmuted: events.Unmuted(
+        room="#tea", user="boris", from_="vera", reason="All well.", seq=15, at=AT
+    ),
+    events.Removed: events.Removed(
+        target=4812, user="boris", from_="anna", room="#general", seq=4813, at=AT, id="k26"
+    ),
+    events.Restored: events.Restored(
+        target=4812, user="boris", from_="anna", room="#general", seq=4814, at=AT, id="k27"
+    ),
+    events.Gone: events.Gone(from_="boris", room="#general", seq=4812, at=AT, id="k7"),
+    events.Unheard: events.Unheard(from_="boris", to="anna", seq=79, at=AT),
+    events.Reported: events.Reported(
+        room="#moderators",
+        from_="vera",
+        about="#tea",
+        target=7,
+        user="boris",
+        text="Your tea is bad.",
+        reason="Rude.",
+        seq=5,
+        at=AT,
+    ),
+    events.Departed: events.Departed(room="#general", user="boris", words=False, seq=4815, at=AT),
+    events.RoomInvited: events.RoomInvited(log="@anna", room="#tea", from_="boris", seq=315, at=AT),
+    events.Blocked: events.Blocked(log="@anna", user="boris", seq=316, at=AT, id="k29"),
+    events.Unblocked: events.Unblocked(log="@anna", user="boris", seq=317, at=AT, id="k30"),
+    events.Devices: events.Devices(
+        devices=[
+            events.Device(device="8hK2xw0Zc3aQ", name="laptop", at=AT, online=True, this=True),
+            events.Device(device="pL6d0vTqR2nM", name="telephone", at=AT),
+        ],
+        id="q9",
+    ),
+    events.Link: events.Link(code="4827-1590", seconds=300, id="q13"),
+    events.Invitation: events.Invitation(
+        code="7QF3-M0RD-2K8V-XN5A",
+        invitation="Yb3v9QmT4s1e",
+        role="member",
+        uses=30,
+        until="2026-05-11T12:00:00.000Z",
+        id="q14",
+    ),
+    events.Invitations: events.Invitations(
+        invitations=[
+            events.InvitationListed(
+                invitation="Yb3v9QmT4s1e",
+                role="member",
+                uses=28,
+                until="2026-05-11T12:00:00.000Z",
+                from_="anna",
+            )
+        ],
+        id="q16",
+    ),
+    events.Sanctions: events.Sanctions(
+        room="#tea",
+        sanctions=[
+            events.Sanctioned(sanction="ban", user="boris", until="2026-05-04T13:00:00.000Z")
+        ],
+        id="q6",
+    ),
+    events.Blocks: events.Blocks(users=["boris"], id="q7"),
+    events.Accounts: events.Accounts(
+        accounts=[
+            events.Account(user="anna", role="owner", password=True, online=True, devices=2),
+            events.Account(user="boris", role="guest", devices=1),
+        ],
+        id="q18",
+    ),
     events.RoomJoined: events.RoomJoined(log="@anna", room="#tea", seq=311, at=AT),
     events.RoomLeft: events.RoomLeft(log="@anna", room="#tea", seq=312, at=AT),
     events.Opened: events.Opened(log="@anna", with_="boris", seq=313, at=AT),
@@ -872,6 +1323,16 @@ EVENT_EXAMPLES: dict[type[events.Event], events.AnyEvent] = {
     events.Bye: events.Bye(
         text="The server is stopping. Connect again soon; nothing is lost.",
         code=errors.Code.SHUTTING_DOWN,
+    ),
+    events.Ledger: events.Ledger(
+        room="#tea",
+        entries=[
+            events.Kicked(
+                room="#tea", user="boris", from_="anna", reason="Cool down.", seq=11, at=AT
+            )
+        ],
+        more=True,
+        id="q5",
     ),
     events.History: events.History(entries=[_SAID], head=4812, more=True, room="#general", id="q4"),
 }

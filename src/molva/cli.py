@@ -1,4 +1,4 @@
-"""The command line: `molva serve | chat | send | tail | version`.
+"""The command line: `molva serve | chat | send | tail | trust | invite | user | version` …
 
 Owns the commands' options, their help in two languages, and the exit codes; each command imports
 what it needs when it runs, so that none waits for another's libraries. Refuses to know what the
@@ -9,22 +9,21 @@ no traceback but for a bug. The language is decided before the first option is r
 help speaks it too.
 """
 
-import ipaddress
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from molva.admin.commands import Commands
 from molva.client import exit_codes
+from molva.client.way import SERVER, Way, WayRefused, find, parse_server
 from molva.terms.catalogue import Language, parse_language, say
 
-PORT: Final = 8888
-SERVER: Final = f"127.0.0.1:{PORT}"
 WAIT_SECONDS: Final = 5.0
 
 _ClickError: Final[type[Exception]] = typer.BadParameter.__mro__[2]
@@ -67,34 +66,6 @@ def choose_language(arguments: Sequence[str], environment: Mapping[str, str]) ->
     return Language.ENGLISH
 
 
-def parse_server(text: str) -> tuple[str, int]:
-    """Return host and port of `HOST`, `HOST:PORT`, `[IPv6]:PORT` or `IPv6`.
-
-    Raises ValueError for anything else.
-    """
-    host, port = text, ""
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
-            raise ValueError(text)
-        port = rest[1:]
-        if rest and not port:
-            raise ValueError(text)
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-        if not port:
-            raise ValueError(text)
-    if ":" in host:
-        ipaddress.IPv6Address(host)  # Its AddressValueError is a ValueError.
-    if not host or not host.isprintable() or " " in host:
-        raise ValueError(text)
-    if not port:
-        return host, PORT
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
-        raise ValueError(text)
-    return host, int(port)
-
-
 def build(language: Language) -> typer.Typer:
     """Return the commands, with their help in a language."""
 
@@ -121,17 +92,6 @@ def build(language: Language) -> typer.Typer:
     language_option = Annotated[
         str | None, typer.Option("--language", metavar="LANG", help=text("language"))
     ]
-    server_option = Annotated[
-        str,
-        typer.Option("--server", metavar="HOST[:PORT]", envvar="MOLVA_SERVER", help=text("server")),
-    ]
-    wait_option = Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=0, help=text("wait"))
-    ]
-    name_option = Annotated[
-        str | None,
-        typer.Option("--name", metavar="NAME", envvar="MOLVA_NAME", help=text("name")),
-    ]
 
     @app.callback()
     def _top(ctx: typer.Context, language: language_option = None) -> None:
@@ -139,13 +99,56 @@ def build(language: Language) -> typer.Typer:
             typer.echo(ctx.get_help())
             raise typer.Exit(exit_codes.USAGE)
 
-    @app.command("serve", cls=Command, help=text("serve"))
+    _add_serve(app, Command, language)
+    _add_talking(app, Command, text, language)
+    _add_trust(app, Command, text, language)
+    Commands(app, Command, Group, language)
+
+    @app.command("version", cls=Command, help=text("version"))
+    def _version(language: language_option = None) -> int:
+        from molva import __version__
+
+        typer.echo(f"molva {__version__}")
+        return exit_codes.OK
+
+    return app
+
+
+def _add_serve(app: typer.Typer, command: type[TyperCommand], language: Language) -> None:
+    """Add `molva serve` to the commands."""
+
+    def text(key: str) -> str:
+        return say(f"chat.cli.{key}", language)
+
+    def more(key: str) -> str:
+        return say(f"serve.option.{key}", language)
+
+    language_option = Annotated[
+        str | None, typer.Option("--language", metavar="LANG", help=text("language"))
+    ]
+
+    @app.command("serve", cls=command, help=text("serve"))
     def _serve(
+        lan: Annotated[bool, typer.Option("--lan", help=more("lan"))] = False,
         host: Annotated[
             str | None, typer.Option("--host", metavar="HOST", help=text("host"))
         ] = None,
         port: Annotated[
             int | None, typer.Option("--port", metavar="PORT", help=text("port"))
+        ] = None,
+        access: Annotated[
+            str | None,
+            typer.Option("--access", metavar="open|code|accounts", help=more("access")),
+        ] = None,
+        join_code: Annotated[
+            str | None, typer.Option("--join-code", metavar="CODE", help=more("join_code"))
+        ] = None,
+        cert: Annotated[
+            Path | None, typer.Option("--cert", metavar="FILE", help=more("cert"))
+        ] = None,
+        key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help=more("key"))] = None,
+        server_name: Annotated[
+            str | None, typer.Option("--server-name", metavar="NAME", help=more("server_name"))
         ] = None,
         data: Annotated[
             Path | None, typer.Option("--data", metavar="DIR", help=text("data"))
@@ -162,8 +165,14 @@ def build(language: Language) -> typer.Typer:
         if limits not in (None, "on", "off"):
             raise typer.BadParameter(f"--limits {limits}")
         flags: dict[str, object] = {
+            "lan": lan or None,
             "host": host,
             "port": port,
+            "access": access,
+            "join_code": join_code,
+            "cert": cert,
+            "key": key,
+            "server_name": server_name,
             "data": data,
             "file": config,
             "quiet": quiet or None,
@@ -172,33 +181,52 @@ def build(language: Language) -> typer.Typer:
         }
         return _run_server(flags)
 
-    @app.command("chat", cls=Command, help=text("chat"))
+
+def _add_talking(
+    app: typer.Typer, command: type[TyperCommand], text: Callable[[str], str], chosen: Language
+) -> None:
+    """Add `molva chat | send | tail` to the commands."""
+    shared = _way_options(text)
+
+    @app.command("chat", cls=command, help=text("chat"))
     def _chat(
         server: Annotated[
-            str,
-            typer.Argument(metavar="[HOST[:PORT]]", envvar="MOLVA_SERVER", help=text("server")),
-        ] = SERVER,
-        name: name_option = None,
+            str | None,
+            typer.Argument(metavar="[HOST[:PORT]]", envvar="MOLVA_SERVER", help=text("or_search")),
+        ] = None,
+        name: str | None = shared["name"],
         plain: Annotated[bool, typer.Option("--plain", help=text("plain"))] = False,
         password: Annotated[bool, typer.Option("--password", help=text("password"))] = False,
-        language: language_option = None,
+        code: str | None = shared["code"],
+        tls: bool | None = shared["tls"],
+        fingerprint: str | None = shared["fingerprint"],
+        language: str | None = shared["language"],
     ) -> int:
-        return _run_chat(_server(server, chosen), name, ask_password=password, language=chosen)
+        _make_output_safe()
+        start = server if server is not None else find(chosen)
+        if start is None:
+            return exit_codes.USAGE
+        way = _way(start, chosen, code=code, tls=tls, fingerprint=fingerprint)
+        return _run_chat(way, name, ask_password=password, language=chosen)
 
-    @app.command("send", cls=Command, help=text("send"), epilog=text("send_more"))
+    @app.command("send", cls=command, help=text("send"), epilog=text("send_more"))
     def _send(
         to: Annotated[str, typer.Argument(metavar="TO", help=text("to"), show_default=False)],
         words: Annotated[
             list[str], typer.Argument(metavar="TEXT...", help=text("text"), show_default=False)
         ],
-        server: server_option = SERVER,
-        name: name_option = None,
-        wait: wait_option = WAIT_SECONDS,
-        language: language_option = None,
+        server: str = shared["server"],
+        name: str | None = shared["name"],
+        wait: float = shared["wait"],
+        code: str | None = shared["code"],
+        tls: bool | None = shared["tls"],
+        fingerprint: str | None = shared["fingerprint"],
+        language: str | None = shared["language"],
     ) -> int:
-        return _run_send(_server(server, chosen), name, wait, to, " ".join(words), chosen)
+        way = _way(server, chosen, code=code, tls=tls, fingerprint=fingerprint)
+        return _run_send(way, name, wait, to, " ".join(words), chosen)
 
-    @app.command("tail", cls=Command, help=text("tail"))
+    @app.command("tail", cls=command, help=text("tail"))
     def _tail(
         to: Annotated[str, typer.Argument(metavar="TO", help=text("to"), show_default=False)],
         json: Annotated[bool, typer.Option("--json", help=text("json"))] = False,
@@ -206,31 +234,63 @@ def build(language: Language) -> typer.Typer:
             int, typer.Option("-n", "--lines", metavar="N", min=0, help=text("lines"))
         ] = 10,
         follow: Annotated[bool, typer.Option("--follow/--no-follow", help=text("follow"))] = True,
-        server: server_option = SERVER,
-        name: name_option = None,
-        wait: wait_option = WAIT_SECONDS,
-        language: language_option = None,
+        server: str = shared["server"],
+        name: str | None = shared["name"],
+        wait: float = shared["wait"],
+        code: str | None = shared["code"],
+        tls: bool | None = shared["tls"],
+        fingerprint: str | None = shared["fingerprint"],
+        language: str | None = shared["language"],
     ) -> int:
-        return _run_tail(
-            _server(server, chosen),
-            name,
-            wait,
-            to,
-            lines=lines,
-            follow=follow,
-            json=json,
-            language=chosen,
-        )
+        way = _way(server, chosen, code=code, tls=tls, fingerprint=fingerprint)
+        what = {"target": to, "lines": lines, "follow": follow, "json": json}
+        return _run_tail(way, name, wait, what, chosen)
 
-    @app.command("version", cls=Command, help=text("version"))
-    def _version(language: language_option = None) -> int:
-        from molva import __version__
 
-        typer.echo(f"molva {__version__}")
-        return exit_codes.OK
+def _add_trust(
+    app: typer.Typer, command: type[TyperCommand], text: Callable[[str], str], chosen: Language
+) -> None:
+    """Add `molva trust` to the commands."""
+    shared = _way_options(text)
 
-    chosen = language
-    return app
+    @app.command("trust", cls=command, help=text("trust"))
+    def _trust(
+        server: Annotated[
+            str | None, typer.Argument(metavar="[HOST[:PORT]]", help=text("trust_server"))
+        ] = None,
+        list_all: Annotated[bool, typer.Option("--list", help=text("trust_list"))] = False,
+        forget: Annotated[bool, typer.Option("--forget", help=text("trust_forget"))] = False,
+        fingerprint: str | None = shared["fingerprint"],
+        language: str | None = shared["language"],
+    ) -> int:
+        from molva.client.acquaintance import accept, forget_server, list_servers
+
+        _make_output_safe()
+        if list_all:
+            return list_servers(chosen)
+        if server is None:
+            raise _Wrong(say("chat.trust.which", chosen))
+        way = _way(server, chosen, fingerprint=fingerprint)
+        if forget:
+            return forget_server(way.host, way.port, chosen)
+        return accept(way.host, way.port, way.fingerprint, chosen)
+
+
+def _way_options(text: Callable[[str], str]) -> dict[str, Any]:
+    """Return the options that several commands share."""
+
+    def option(default: object, *names: str, **more: Any) -> Any:
+        return typer.Option(default, *names, help=text(names[0].strip("-").split("/")[0]), **more)
+
+    return {
+        "language": option(None, "--language", metavar="LANG"),
+        "server": option(SERVER, "--server", metavar="HOST[:PORT]", envvar="MOLVA_SERVER"),
+        "name": option(None, "--name", metavar="NAME", envvar="MOLVA_NAME"),
+        "wait": option(WAIT_SECONDS, "--wait", metavar="SECONDS", min=0),
+        "code": option(None, "--code", metavar="CODE", envvar="MOLVA_CODE"),
+        "tls": option(None, "--tls/--no-tls"),
+        "fingerprint": option(None, "--fingerprint", metavar="WORDS"),
+    }
 
 
 # -- What the commands do -----------------------------------------------------------------------
@@ -240,13 +300,37 @@ class _Wrong(typer.BadParameter):
     """A value of the command line that is wrong, already said in the person's language."""
 
 
-def _server(text: str, language: Language) -> tuple[str, int]:
+def _way(
+    server: str | Way,
+    language: Language,
+    *,
+    code: str | None = None,
+    tls: bool | None = None,
+    fingerprint: str | None = None,
+) -> Way:
+    """Return the way that was given or found, with what the options say."""
     try:
-        return parse_server(text)
-    except ValueError:
+        way = server if isinstance(server, Way) else parse_server(server)
+        return way.asked(code=code, tls=tls, fingerprint=fingerprint)
+    except WayRefused as refused:
         from molva.wire.terminal import safe_line
 
-        raise _Wrong(say("chat.bad_server", language, server=safe_line(text))) from None
+        raise _Wrong(say(refused.reason, language, text=safe_line(refused.text))) from None
+
+
+def _trust_in(way: Way) -> Any:
+    """Return what judges the server at the end of a way."""
+    from molva.client.trust import Encryption, Pins, Trust
+
+    encryption = {None: Encryption.AUTO, True: Encryption.ALWAYS, False: Encryption.NEVER}
+    return Trust(
+        Pins(),
+        way.host,
+        way.port,
+        encryption=encryption[way.tls],
+        expected=way.fingerprint,
+        advertised=way.advertised,
+    )
 
 
 def _run_server(flags: Mapping[str, object]) -> int:
@@ -267,9 +351,7 @@ def _run_server(flags: Mapping[str, object]) -> int:
     return serve(config, reload)
 
 
-def _run_chat(
-    server: tuple[str, int], name: str | None, *, ask_password: bool, language: Language
-) -> int:
+def _run_chat(way: Way, name: str | None, *, ask_password: bool, language: Language) -> int:
     import asyncio
     from datetime import datetime
 
@@ -287,8 +369,10 @@ def _run_chat(
         return await PlainChat(
             screen,
             Renderer(language, today=datetime.now().strftime("%Y-%m-%d")),
-            host=server[0],
-            port=server[1],
+            host=way.host,
+            port=way.port,
+            code=way.code,
+            trust=_trust_in(way),
             name=name,
             password=os.environ.get("MOLVA_PASSWORD"),
             credentials=Credentials(),
@@ -301,7 +385,7 @@ def _run_chat(
 
 
 def _run_send(
-    server: tuple[str, int], name: str | None, wait: float, to: str, text: str, language: Language
+    way: Way, name: str | None, wait: float, to: str, text: str, language: Language
 ) -> int:
     import asyncio
     from collections.abc import AsyncIterator
@@ -323,8 +407,10 @@ def _run_send(
             Renderer(language),
             target=to,
             texts=texts(),
-            host=server[0],
-            port=server[1],
+            host=way.host,
+            port=way.port,
+            code=way.code,
+            trust=_trust_in(way),
             name=name,
             password=os.environ.get("MOLVA_PASSWORD"),
             credentials=Credentials(),
@@ -337,15 +423,7 @@ def _run_send(
 
 
 def _run_tail(
-    server: tuple[str, int],
-    name: str | None,
-    wait: float,
-    to: str,
-    *,
-    lines: int,
-    follow: bool,
-    json: bool,
-    language: Language,
+    way: Way, name: str | None, wait: float, what: dict[str, Any], language: Language
 ) -> int:
     import asyncio
 
@@ -356,12 +434,11 @@ def _run_tail(
     async def tail() -> int:
         return await Tail(
             Renderer(language),
-            target=to,
-            lines=lines,
-            follow=follow,
-            json=json,
-            host=server[0],
-            port=server[1],
+            **what,
+            host=way.host,
+            port=way.port,
+            code=way.code,
+            trust=_trust_in(way),
             name=name,
             password=os.environ.get("MOLVA_PASSWORD"),
             credentials=Credentials(),
@@ -405,8 +482,8 @@ def _explain(error: Exception, arguments: Sequence[str], language: Language) -> 
     if isinstance(error, _Wrong):
         return str(error.message)
     context = getattr(error, "ctx", None)
-    command = getattr(context, "info_name", None) or ""
-    command = "" if command == "molva" else command
+    command = (getattr(context, "command_path", None) or "").partition(" ")[2]
+    group = getattr(getattr(context, "command", None), "commands", None) is not None
     kind = type(error).__name__
     message = safe_line(" ".join(str(getattr(error, "message", "") or error).split()))
     if kind == "NoSuchOption":
@@ -416,9 +493,10 @@ def _explain(error: Exception, arguments: Sequence[str], language: Language) -> 
         parameter = getattr(error, "param", None)
         name = str(getattr(parameter, "metavar", None) or getattr(parameter, "name", ""))
         text = say("chat.cli.missing", language, name=name, command=command)
-    elif context is not None and context.parent is None and kind in ("UsageError", "NoSuchCommand"):
+    elif group and kind in ("UsageError", "NoSuchCommand"):
         given = [argument for argument in arguments if not argument.startswith("-")]
-        text = say("chat.cli.no_command", language, name=safe_line(given[0] if given else ""))
+        name = " ".join(given[: len(command.split()) + 1])
+        text = say("chat.cli.no_command", language, name=safe_line(name))
     elif kind == "UsageError":
         # Its text is English; what is not wanted stands in it between brackets.
         extra = re.search(r"\((.*)\)", message)

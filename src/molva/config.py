@@ -15,6 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
+from molva.terms.admission import Access, plain_code
 from molva.terms.catalogue import Language, parse_language
 from molva.terms.limits import DEFAULT, UNLIMITED, Limits, Rate
 
@@ -34,7 +35,7 @@ class Config:
     """What `molva serve` runs with."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; `0.0.0.0` lets the network in."""
+    """Address to listen on; `::` is every interface, and what `lan` takes unless told."""
     port: int = 8888
     """TCP port; 0 takes a free one."""
     data: Path = Path(platformdirs.user_data_dir("molva", appauthor=False))
@@ -45,6 +46,18 @@ class Config:
     """Of what the server's terminal shows."""
     quiet: bool = False
     """Whether the terminal shows only start, stop and trouble."""
+    lan: bool = False
+    """Whether the network is let in and told: all interfaces, TLS, a QR code, an announcement."""
+    access: Access = Access.OPEN
+    """Who may join; `code` with `lan` unless told."""
+    join_code: str | None = None
+    """The join code in its plain form; None: one is made and kept in the data directory."""
+    cert: Path | None = None
+    """A certificate chain for TLS (PEM); None: our own authority's with `lan`, else no TLS."""
+    key: Path | None = None
+    """Its key (PEM). Either both are given or neither."""
+    server_name: str | None = None
+    """What the server is called on the network; None: as the machine."""
     limits_on: bool = True
     """False lifts the rates, for benches and tests."""
     limits: Limits = DEFAULT
@@ -53,8 +66,16 @@ class Config:
 
 DEFAULTS = Config()
 
-SETTINGS = ("host", "port", "data", "language", "quiet")
+SETTINGS = (
+    *("host", "port", "data", "language", "quiet"),
+    *("lan", "access", "join_code", "cert", "key", "server_name"),
+)
 """What a file, the environment (`MOLVA_HOST` …) and flags may set alike."""
+
+EVERYWHERE = "::"
+"""Every interface, by IPv4 and IPv6."""
+NAME_CHARACTERS_MAX = 40
+JOIN_CODE_CHARACTERS_MIN = 6
 
 
 def load(
@@ -84,13 +105,23 @@ def load(
     merged: dict[str, object] = {"language": language, **table, **from_environment, **given}
     limits_on = bool(merged.pop("limits_on", True))
     merged.pop("file", None)
+    lan = _flag("lan", merged.get("lan", False))
+    cert, key = _path("cert", merged), _path("key", merged)
+    if (cert is None) != (key is None):
+        raise ConfigRefused("config.pair")
     return Config(
-        host=str(merged.get("host", DEFAULTS.host)),
+        host=str(merged.get("host", EVERYWHERE if lan else DEFAULTS.host)),
         port=_port(merged.get("port", DEFAULTS.port)),
         data=Path(str(merged.get("data", DEFAULTS.data))).expanduser(),
         file=file,
         language=parse_language(str(merged["language"])),
         quiet=_flag("quiet", merged.get("quiet", False)),
+        lan=lan,
+        access=_access(merged.get("access", Access.CODE if lan else Access.OPEN)),
+        join_code=_join_code(merged.get("join_code")),
+        cert=cert,
+        key=key,
+        server_name=_server_name(merged.get("server_name")),
         limits_on=limits_on,
         limits=limits if limits_on else lifted(limits),
     )
@@ -141,6 +172,41 @@ def _flag(key: str, value: object) -> bool:
     if text in ("0", "false", "no", "off"):
         return False
     raise ConfigRefused("config.value", key=key, value=value)
+
+
+def _path(key: str, merged: Mapping[str, object]) -> Path | None:
+    value = merged.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str | Path) or not str(value):
+        raise ConfigRefused("config.value", key=key, value=value)
+    return Path(value).expanduser()
+
+
+def _access(value: object) -> Access:
+    try:
+        return Access(str(value))
+    except ValueError:
+        raise ConfigRefused("config.value", key="access", value=value) from None
+
+
+def _join_code(value: object) -> str | None:
+    if value is None:
+        return None
+    # A code of digits alone may stand in the file without quotes.
+    code = plain_code(str(value))
+    if not (code.isascii() and code.isalnum()) or len(code) < JOIN_CODE_CHARACTERS_MIN:
+        raise ConfigRefused("config.join_code", least=JOIN_CODE_CHARACTERS_MIN)
+    return code
+
+
+def _server_name(value: object) -> str | None:
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text.isprintable() or not 0 < len(text) <= NAME_CHARACTERS_MAX:
+        raise ConfigRefused("config.value", key="server_name", value=value)
+    return text
 
 
 def _is_rate(annotation: object) -> bool:

@@ -461,7 +461,7 @@ def test_a_write_is_kept_before_it_is_sent_and_leaves_with_its_echo() -> None:
     assert mirror.actions_to_send() == [actions.NewMessage(text="hi", room="#general", id=id)]
     mirror.receive(message(1, name="anna", id=id), 0.0)
     happened = mirror.happenings()
-    assert of(happened, Acknowledged) == [Acknowledged(id, 1)]
+    assert of(happened, Acknowledged) == [Acknowledged(id, 1, "#general")]
     assert shown(happened) == [1]
     assert mirror.outbox.pending() == []
 
@@ -490,7 +490,7 @@ def test_an_echo_already_shown_still_acknowledges() -> None:
     id = mirror.send("hi", 0.0)
     mirror.receive(message(5, name="anna", id=id), 0.0)
     happened = mirror.happenings()
-    assert of(happened, Acknowledged) == [Acknowledged(id, 5)] and shown(happened) == []
+    assert of(happened, Acknowledged) == [Acknowledged(id, 5, "#general")] and shown(happened) == []
 
 
 def test_writes_leave_one_at_a_time_in_order() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,6 +93,14 @@ def test_what_begins_like_a_command_is_a_text_only_when_escaped(rest: str) -> No
         assert rest.startswith("/") and meant.text == rest
 
 
+def test_no_name_of_a_command_typed_in_the_other_layout_is_another_command() -> None:
+    names = [name for spelled in NAMES.values() for name in spelled]
+    assert len(names) == len(set(names))
+    latin = [name for name in names if name.isascii() and name != "?"]
+    typed = {"".join(KEYS.get(character, character) for character in name) for name in latin}
+    assert len(typed) == len(latin) and not typed & set(names)
+
+
 def test_words_are_split_at_blanks_only() -> None:
     assert split_word("boris  hi there") == ("boris", "hi there")
     assert split_word("boris") == ("boris", "")
@@ -102,6 +111,7 @@ def test_every_command_has_its_help_in_both_languages() -> None:
     for verb in Verb:
         for text in PHRASES[f"chat.help.{verb.value}"]:
             usage, _, meaning = text.partition("|")
+            assert text.count("|") == 1
             assert usage.startswith(f"/{verb.value}") and meaning
 
 
@@ -211,12 +221,9 @@ def without_ids(sent: list[actions.AnyAction]) -> list[str]:
 
 
 def _said(action: actions.AnyAction) -> str:
-    fields = {
-        name: getattr(action, name)
-        for name in action.__struct_fields__
-        if name not in ("id", "limit") and getattr(action, name) is not None
-    }
-    return " ".join(f"{name}={value}" for name, value in fields.items())
+    fields = msgspec.to_builtins(action)
+    left_out = ("action", "id", "limit")
+    return " ".join(f"{name}={value}" for name, value in fields.items() if name not in left_out)
 
 
 @pytest.mark.parametrize(
@@ -240,8 +247,86 @@ def _said(action: actions.AnyAction) -> str:
         ("/away lunch", ["Away text=lunch"]),
         ("/away", ["Away text="]),
         ("/back", ["Away "]),
+        ("/kick @boris too loud", ["Kick user=boris reason=too loud"]),
+        ("/kick", []),
+        ("/ban boris 2h flooding", ["Ban user=boris seconds=7200 reason=flooding"]),
+        ("/ban boris 1д12ч", ["Ban user=boris seconds=129600"]),
+        ("/ban boris +devices 1w", ["Ban user=boris devices=True seconds=604800"]),
+        ("/ban boris for ever", ["Ban user=boris reason=for ever"]),
+        ("/ban 10.0.0.0/24 3d", ["Ban address=10.0.0.0/24 seconds=259200"]),
+        ("/ban boris 10 flooding", []),
+        ("/ban", []),
+        ("/unban boris", ["Unban user=boris"]),
+        ("/unban 10.0.0.0/24", ["Unban address=10.0.0.0/24"]),
+        ("/mute boris 10мин флуд", ["Mute user=boris seconds=600 reason=флуд"]),
+        ("/mute boris 5", []),
+        ("/unmute boris", ["Unmute user=boris"]),
+        ("/op boris", ["SetRole user=boris role=moderator"]),
+        ("/deop boris", ["SetRole user=boris role=member"]),
+        ("/role boris АДМИН so it is", ["SetRole user=boris role=admin reason=so it is"]),
+        ("/role boris king", []),
+        ("/slow 30", ["Mode slow_seconds=30"]),
+        ("/slow 5m", ["Mode slow_seconds=300"]),
+        ("/slow off", ["Mode slow_seconds=0"]),
+        ("/slow down", []),
+        ("/freeze quiet please", ["Mode frozen=True reason=quiet please"]),
+        ("/unfreeze", ["Mode frozen=False"]),
+        ("/private", ["Mode kind=private"]),
+        ("/public", ["Mode kind=public"]),
+        ("/announce", ["Mode kind=announcement"]),
+        ("/rename dev2", ["Rename room=#general to=#dev2"]),
+        ("/rename", []),
+        ("/rename two words", []),
+        ("/group boris, carl", ["Create kind=group people=['boris', 'carl']"]),
+        ("/group", []),
+        ("/invite boris", ["Invite room=#general user=boris"]),
+        ("/invite boris dev", ["Invite room=#dev user=boris"]),
+        ("/ledger", ["Ledger "]),
+        ("/bans", ["Sanctions "]),
+        ("/remove 123 off topic", ["Remove seq=123 room=#general reason=off topic"]),
+        ("/remove", []),
+        ("/remove boris", []),
+        ("/restore 123", ["Restore seq=123 room=#general"]),
+        ("/restore", []),
+        ("/report 7 spam", ["Report seq=7 room=#general reason=spam"]),
+        ("/report", []),
+        ("/block boris", ["Block user=boris"]),
+        ("/block", []),
+        ("/block a b", []),
+        ("/unblock boris", ["Unblock user=boris"]),
+        ("/blocks", ["Blocks "]),
+        ("/accounts", ["Accounts "]),
+        ("/accounts x", []),
+        ("/devices", ["Devices "]),
+        ("/forget abc", ["ForgetDevice device=abc"]),
+        ("/forget", []),
+        ("/signout", ["SignOut "]),
+        ("/signout all", ["SignOut everywhere=True"]),
+        ("/signout now", []),
+        ("/link", ["Link "]),
+        ("/invitation", ["Invitation seconds=604800"]),
+        (
+            "/invitation moderator 30 2 for boris",
+            ["Invitation role=moderator uses=30 seconds=172800 name=boris"],
+        ),
+        ("/invitation для борис", ["Invitation seconds=604800 name=борис"]),
+        ("/invitation 0", []),
+        ("/invitation king", []),
+        ("/invitations", ["Invitations "]),
+        ("/end-invitation abc", ["EndInvitation invitation=abc"]),
+        ("/end-invitation", []),
+        ("/password long enough", []),
+        ("/password", []),
+        ("/delete-account", []),
+        ("/delete-account now", []),
+        ("/numbers", []),
+        ("/лшсл boris", ["Kick user=boris"]),
+        (".ифт boris 2ч", ["Ban user=boris seconds=7200"]),
+        ("/kick boris \x1b[2J", []),
+        ("/kick boris " + "x" * 600, []),
         ("/topic", []),
         ("/help", []),
+        ("/help all", []),
         ("/w", []),
         ("/join", []),
         ("/create", []),
@@ -266,7 +351,7 @@ def test_a_line_sends(tmp_path: Path, line: str, sent: list[str]) -> None:
             else [events.Conversation(room="#general", head=0, cursor=0, read=0)]
         )
         if line == "/history":
-            desk.chat._oldest["#general"] = 5
+            desk.chat._pages.oldest["#general"] = 5
         shown = len(desk.sheet.lines)
         expected = [text.replace("before=1", "before=5") for text in sent]
         assert without_ids(desk.type(line)) == expected
@@ -378,7 +463,7 @@ def test_history_goes_further_back_each_time(tmp_path: Path) -> None:
 
     def scene(desk: Desk) -> None:
         desk.welcome(conversations=[events.Conversation(room="#general", head=9, cursor=9)])
-        first = desk.chat._first_page
+        first = desk.chat._pages._first
         desk.hear(page(8, first))
         (asked,) = desk.type("/history 2")
         assert isinstance(asked, actions.History) and (asked.before, asked.limit) == (8, 2)
@@ -457,11 +542,12 @@ def test_a_conversation_is_read_when_something_is_typed_into_it(tmp_path: Path) 
     def scene(desk: Desk) -> None:
         desk.welcome()
         desk.hear(events.NewMessage(text="x", from_="boris", room="#general", seq=1, at=AT))
-        assert desk.mirror._readings == {}
+        assert desk.mirror._logs.readings == {}
         desk.type("/users")
-        assert desk.mirror._readings == {}
+        assert desk.mirror._logs.readings == {}
         desk.type("")
-        assert desk.mirror._readings["#general"].action.through == 1
+        (reading,) = desk.mirror._logs.readings.values()
+        assert reading.action.room == "#general" and reading.action.through == 1
 
     at_desk(tmp_path, scene)
 
@@ -510,3 +596,307 @@ def test_a_damaged_file_of_tokens_costs_a_registration_only(tmp_path: Path) -> N
     assert kept.token("h", 1, "anna") is None
     kept.keep("h", 1, "anna", "T")
     assert kept.token("h", 1, "anna") == "T"
+
+
+# -- People and rooms ------------------------------------------------------------------------------
+
+
+def said(seq: int, text: str, *, name: str = "boris", room: str = "#general") -> events.NewMessage:
+    return events.NewMessage(text=text, from_=name, room=room, seq=seq, at=AT)
+
+
+def test_orders_are_for_the_room_where_one_is_and_in_general_for_the_server(
+    tmp_path: Path,
+) -> None:
+    def scene(desk: Desk) -> None:
+        rooms = [
+            events.Conversation(room="#general", head=0, cursor=0),
+            events.Conversation(room="#dev", head=0, cursor=0),
+            events.Conversation(with_="boris", head=3, cursor=3),
+        ]
+        desk.welcome(conversations=rooms)
+        assert without_ids(desk.type("/kick boris")) == ["Kick user=boris"]
+        desk.type("/join #dev")
+        assert without_ids(desk.type("/kick boris")) == ["Kick user=boris room=#dev"]
+        assert without_ids(desk.type("/bans")) == ["Sanctions room=#dev"]
+        desk.type("/w boris")
+        shown = len(desk.sheet.lines)
+        assert desk.type("/kick boris") == []
+        assert "That is done in a room" in desk.sheet.lines[shown]
+        assert without_ids(desk.type("/remove 3")) == ["Remove seq=3 with=boris"]
+
+    at_desk(tmp_path, scene)
+
+
+def test_what_is_done_and_shows_no_entry_is_said_to_be_done(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        (kick,) = desk.type("/kick boris")
+        (done,) = desk.hear(events.Stored(id=kick.id or "", seq=3))
+        assert done == "Done, on the whole server."
+        (report,) = desk.type("/report 3")
+        (done,) = desk.hear(events.Done(id=report.id))
+        assert done == "Done."
+        (mute,) = desk.type("/mute boris 10m flooding")
+        lines = desk.hear(
+            events.Muted(
+                room="#general",
+                user="boris",
+                from_="anna",
+                until="2026-01-02T14:30:00Z",
+                reason="flooding",
+                seq=1,
+                at=AT,
+                id=mute.id,
+            )
+        )
+        assert len(lines) == 1 and "boris was muted in #general by anna until" in lines[0]
+        assert lines[0].endswith(": flooding")
+
+    at_desk(tmp_path, scene)
+
+
+def test_the_last_message_of_somebody_is_found_on_the_screen(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        for event in (said(1, "a", name="anna"), said(2, "b"), said(3, "c", name="anna")):
+            desk.hear(event)
+        assert without_ids(desk.type("/remove")) == ["Remove seq=3 room=#general"]
+        assert without_ids(desk.type("/remove @Boris spam")) == [
+            "Remove seq=2 room=#general reason=spam"
+        ]
+        desk.hear(
+            events.Removed(target=3, user="anna", from_="anna", room="#general", seq=4, at=AT)
+        )
+        assert without_ids(desk.type("/remove")) == ["Remove seq=1 room=#general"]
+        shown = len(desk.sheet.lines)
+        assert desk.type("/report carl") == []
+        assert "No message of carl is here" in desk.sheet.lines[shown]
+        desk.type("/numbers")
+        (line,) = desk.hear(said(5, "numbered"))
+        assert line.split()[1:] == ["5", "boris:", "numbered"]
+
+    at_desk(tmp_path, scene)
+
+
+def test_what_was_taken_away_while_the_first_page_was_on_its_way_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome(conversations=[events.Conversation(room="#general", head=2, cursor=2)])
+        assert desk.hear(said(3, "a secret")) == []
+        desk.hear(
+            events.Removed(target=3, user="boris", from_="anna", room="#general", seq=4, at=AT)
+        )
+        first = desk.chat._pages._first
+        assert first is not None
+        lines = desk.hear(
+            events.History(entries=[said(2, "old")], head=4, room="#general", id=first)
+        )
+        assert [line[6:] for line in lines] == [
+            "boris: old",
+            "boris: (message removed)",
+            "* anna removed message 3 of boris",
+        ]
+
+    at_desk(tmp_path, scene)
+
+
+def test_a_password_is_changed_in_secret_and_an_account_ended_only_when_meant(
+    tmp_path: Path,
+) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome(account=True)
+        desk.type("/password")
+        assert desk.chat.secret() and "now" in desk.chat.prompt()
+        assert desk.type("old words") == [] and desk.type("long enough") == []
+        (change,) = desk.type("long enough")
+        assert isinstance(change, actions.SetPassword)
+        assert (change.old, change.new) == ("old words", "long enough")
+        assert not desk.chat.secret()
+        (told,) = desk.hear(events.Done(id=change.id))
+        assert told.startswith("The name is yours")
+        desk.type("/password")
+        assert desk.type("") == [] and desk.sheet.lines[-1] == "Nothing was changed."
+        desk.type("/delete-account all")
+        assert desk.chat.secret() and "anna" in desk.chat.prompt()
+        (deletion,) = desk.type("long enough")
+        assert isinstance(deletion, actions.DeleteAccount)
+        assert (deletion.words, deletion.password) == (False, "long enough")
+        assert not any("enough" in line or "old words" in line for line in desk.sheet.lines)
+
+    at_desk(tmp_path, scene)
+
+
+def test_a_guest_ends_their_account_by_its_name(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        desk.type("/delete-account")
+        assert desk.type("no") == [] and desk.sheet.lines[-1] == "Nothing was changed."
+        desk.type("/delete-account")
+        assert without_ids(desk.type("Anna")) == ["DeleteAccount "]
+
+    at_desk(tmp_path, scene)
+
+
+def test_a_cut_before_the_answer_to_what_is_done_once_is_said(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        desk.type("/signout all")
+        desk.mirror.disconnected(1.0)
+        desk.chat._transport.flush()
+        assert "look whether it worked" in desk.sheet.lines[-1]
+        assert without_ids(desk.type("/kick boris")) == ["Kick user=boris"]
+        assert desk.sheet.lines[-1].startswith("There is no connection")
+
+    at_desk(tmp_path, scene)
+
+
+def test_who_is_put_out_types_elsewhere_and_knows_why(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        rooms = [
+            events.Conversation(log="@anna", head=0, cursor=0),
+            events.Conversation(room="#general", head=0, cursor=0),
+            events.Conversation(room="#dev", head=0, cursor=0),
+        ]
+        desk.welcome(conversations=rooms)
+        desk.type("/join #dev")
+        lines = desk.hear(
+            events.RoomLeft(
+                log="@anna", room="#dev", cause="banned", from_="boris", reason="x", seq=1, at=AT
+            )
+        )
+        assert lines == [
+            "What you type goes to #general now.",
+            "You are no longer in #dev: banned by boris.",
+            "The reason: x",
+        ]
+        assert desk.chat.prompt() == "#general> "
+        lines = desk.hear(events.RoomInvited(log="@anna", room="#dev", from_="b", seq=2, at=AT))
+        assert lines == ["* b invites you to #dev: /join #dev"]
+
+    at_desk(tmp_path, scene)
+
+
+def test_a_renamed_room_is_where_one_goes_on(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        rooms = [
+            events.Conversation(room="#general", head=0, cursor=0),
+            events.Conversation(room="#dev", head=0, cursor=0),
+        ]
+        desk.welcome(conversations=rooms)
+        desk.type("/join #dev")
+        desk.hear(events.Renamed(room="#work", was="#dev", from_="boris", seq=1, at=AT))
+        assert desk.chat.prompt() == "#work> "
+        assert without_ids(desk.type("hi")) == ["NewMessage text=hi room=#work"]
+
+    at_desk(tmp_path, scene)
+
+
+def test_a_group_is_named_by_its_people_and_begun_once(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        (made,) = desk.type("/group boris carl")
+        assert isinstance(made, actions.Create)
+        group = events.Conversation(
+            room="#~4", head=1, cursor=0, kind="group", people=["boris", "carl"]
+        )
+        desk.hear(events.Conversations(conversations=[group]))
+        desk.hear(events.Created(room="#~4", user="anna", kind="group", seq=1, at=AT, id=made.id))
+        assert desk.chat.prompt() == "boris, carl> "
+        assert without_ids(desk.type("hi")) == ["NewMessage text=hi room=#~4"]
+        desk.type("/join #general")
+        assert desk.type("/group Carl Boris") == []
+        assert desk.chat.prompt() == "boris, carl> "
+        assert not any("#~" in line for line in desk.sheet.lines)
+
+    at_desk(tmp_path, scene)
+
+
+def test_what_is_typed_for_a_group_is_said_nowhere_else(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome()
+        (made,) = desk.type("/group boris carl")
+        assert desk.type("only us") == []
+        desk.hear(events.Created(room="#~4", user="anna", kind="group", seq=1, at=AT, id=made.id))
+        (write,) = desk.mirror.outbox.pending()
+        assert isinstance(write.action, actions.NewMessage)
+        assert (write.action.room, write.action.text) == ("#~4", "only us")
+        desk.hear(events.Stored(id=write.action.id or "", seq=2))
+        desk.type("/join #general")
+        (made,) = desk.type("/group dora")
+        desk.type("only dora")
+        lines = desk.hear(events.Error(text="no", code=Code.NOT_ALLOWED, id=made.id))
+        assert "Not sent: only dora" in lines
+        assert desk.mirror.outbox.pending() == [] and desk.chat.prompt() == "#general> "
+
+    at_desk(tmp_path, scene)
+
+
+def test_lists_of_people_and_accounts_are_readable(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome(account=True)
+
+        def ask(line: str, kind: type[Any], **fields: Any) -> list[str]:
+            (asked,) = desk.type(line)
+            return desk.hear(kind(id=asked.id, **fields))
+
+        device = events.Device(device="d1", name="desk", at=AT, online=True, this=True)
+        (line,) = ask("/devices", events.Devices, devices=[device])
+        assert line.startswith("d1: desk, since 2026-01-02") and line.endswith(", this one, online")
+        assert without_ids(desk.type("/forget desk")) == ["ForgetDevice device=d1"]
+        banned = events.Sanctioned(sanction="ban", user="boris")
+        assert ask("/bans", events.Sanctions, room="#general", sanctions=[banned]) == [
+            "banned for good: boris"
+        ]
+        assert ask("/bans", events.Sanctions, room="#general", sanctions=[]) == [
+            "#general: nobody is banned or muted."
+        ]
+        account = events.Account(user="boris", role="admin", password=True, online=True, devices=2)
+        assert ask("/accounts", events.Accounts, accounts=[account], total=9) == [
+            "boris: admin, devices: 2, online",
+            "… of 9 people in all",
+        ]
+        assert ask("/blocks", events.Blocks, users=["carl"]) == ["You block: carl"]
+        line, how = ask(
+            "/invitation",
+            events.Invitation,
+            code="kabur",
+            invitation="i1",
+            role="member",
+            uses=1,
+            until="2026-01-09T03:04:05.000Z",
+        )
+        assert "Invitation as member: kabur" in line
+        assert how == "  molva chat h:1 --code kabur"
+        listed = events.InvitationListed(
+            invitation="i1", role="member", uses=3, until=AT, from_="anna"
+        )
+        (line,) = ask("/invitations", events.Invitations, invitations=[listed])
+        assert line.startswith("i1: member, uses left: 3")
+        kicked = events.Kicked(
+            room="#general", user="boris", from_="anna", reason="x", seq=4, at=AT
+        )
+        (line,) = ask("/ledger", events.Ledger, room="#general", entries=[kicked])
+        assert line[6:] == "* boris was disconnected from the server by anna: x"
+        lines = ask("/link", events.Link, code="kabur-lozik", seconds=300)
+        assert "kabur-lozik — good once, for 5 min" in lines[0]
+        assert lines[1] == "  molva chat h:1 --name anna --code kabur-lozik"
+        squares = lines[2:]
+        assert len(squares) > 10 and len({len(line) for line in squares}) == 1
+        assert set("".join(squares)) <= set(" ▀▄█")
+
+    at_desk(tmp_path, scene)
+
+
+def test_who_is_banned_from_the_server_or_signed_out_leaves(tmp_path: Path) -> None:
+    def scene(desk: Desk) -> None:
+        desk.welcome(token="T")
+        assert Credentials(tmp_path).token("h", 1, "anna") == "T"
+        lines = desk.hear(events.Bye(text="Signed out.", code=Code.SIGNED_OUT))
+        assert lines[0] == "The server: Signed out."
+        assert "does not come back by itself" in lines[1]
+        assert desk.chat._rejected
+        assert Credentials(tmp_path).token("h", 1, "anna") is None
+
+    at_desk(tmp_path, scene)

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import socket
+import ssl
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from molva.client.happenings import Acknowledged, AnyHappening, Shown, Welcomed
 from molva.client.mirror import Mirror
@@ -20,8 +24,21 @@ from molva.client.transport import (
     Cut,
     Transport,
     _Socket,
+    shown_by,
 )
+from molva.client.trust import Encryption, Ground, Pins, Problem, Trust, pin_of, words_of
 from molva.terms.limits import FRAME_BYTES_MAX
+from tests.client.presented import (
+    HOST,
+    Authority,
+    Host,
+    der,
+    encrypted,
+    plain,
+    resets,
+    saying,
+    shown,
+)
 
 HANG_SECONDS = 20.0
 """Only ends a test that would otherwise hang."""
@@ -258,3 +275,276 @@ def test_a_host_that_is_none_is_a_cut_and_no_crash() -> None:
         return stage.cuts
 
     assert asyncio.run(run())[0].cause is Cause.UNREACHABLE
+
+
+# -- Under TLS ----------------------------------------------------------------------------------
+
+
+class Sitting:
+    """A client of a host that shows certificates, with what it knows in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def play(
+        self,
+        host: Host,
+        until: Callable[["Turn"], bool],
+        **trust: Any,
+    ) -> "Turn":
+        """Connect, until something holds or until it ends by itself; return what happened."""
+        return asyncio.run(Turn(self.directory, host, trust).run(until))
+
+
+class Turn:
+    """One run of a transport."""
+
+    def __init__(self, directory: Path, host: Host, trust: dict[str, Any]) -> None:
+        self.pins = Pins(directory)
+        self.host = host
+        self.assured: list[Ground] = []
+        self.welcomes = 0
+        self.cuts: list[Cause] = []
+        self.problem: Problem | None = None
+        ids = iter(range(10**9))
+        self.mirror = Mirror("anna", new_id=lambda: f"i{next(ids)}", password="secret")
+        self.mirror.send("hello", 0.0)
+        self.trust = Trust(self.pins, HOST, host.port, **trust)
+
+    async def run(self, until: Callable[["Turn"], bool]) -> "Turn":
+        enough = asyncio.Event()
+
+        def look() -> None:
+            if until(self):
+                enough.set()
+
+        def heard(happened: list[AnyHappening]) -> None:
+            self.welcomes += sum(type(happening) is Welcomed for happening in happened)
+            look()
+
+        def cut(cut: Cut) -> None:
+            self.cuts.append(cut.cause)
+            look()
+
+        transport = Transport(
+            self.mirror,
+            HOST,
+            self.host.port,
+            heard=heard,
+            cut=cut,
+            backoff=quick(),
+            trust=self.trust,
+            assured=lambda assurance: self.assured.append(assurance.ground),
+        )
+        run = asyncio.create_task(transport.run(), name="run")
+        done = asyncio.create_task(enough.wait(), name="done")
+        async with asyncio.timeout(HANG_SECONDS):
+            await asyncio.wait({run, done}, return_when=asyncio.FIRST_COMPLETED)
+        await transport.close()
+        await run
+        done.cancel()
+        if transport.distrusted is not None:
+            self.problem = transport.distrusted.problem
+        return self
+
+
+def stored(turn: Turn) -> bool:
+    return turn.welcomes > 0 and not turn.mirror.outbox.pending()
+
+
+def never(turn: Turn) -> bool:
+    return False
+
+
+@pytest.fixture
+def sitting(tmp_path: Path) -> Sitting:
+    return Sitting(tmp_path / "state")
+
+
+def presenting(directory: Path, authority: Authority, **more: Any) -> ssl.SSLContext:
+    return shown(directory, *authority.issue(**more))
+
+
+def test_the_first_contact_is_told_and_a_renewed_certificate_is_known(
+    tmp_path: Path, sitting: Sitting
+) -> None:
+    ours = Authority()
+    with Host(encrypted(presenting(tmp_path, ours))) as host:
+        first = sitting.play(host, stored)
+        assert (first.assured, first.cuts) == ([Ground.FIRST], [])
+        host.manner = encrypted(presenting(tmp_path, ours))
+        met = host.met
+        again = sitting.play(host, stored)
+        assert (again.assured, again.cuts) == ([Ground.KNOWN], [])
+        assert host.met == met + 1, "one that is known is met once"
+        assert [action["text"] for action in host.heard if "text" in action] == ["hello"] * 2
+
+
+def test_one_that_has_changed_is_told_nothing(tmp_path: Path, sitting: Sitting) -> None:
+    with Host(encrypted(presenting(tmp_path, Authority()))) as host:
+        sitting.play(host, stored)
+        before = len(host.heard)
+        host.manner = encrypted(presenting(tmp_path, Authority()))
+        changed = sitting.play(host, never)
+        assert changed.problem is Problem.CHANGED
+        assert (changed.assured, changed.welcomes, changed.cuts) == ([], 0, [])
+        assert len(host.heard) == before
+        assert [write.action.text for write in changed.mirror.outbox.pending()] == ["hello"]  # type: ignore[union-attr]
+
+
+def test_a_leaf_of_a_thief_with_the_true_authority_behind_it_is_told_nothing(
+    tmp_path: Path, sitting: Sitting
+) -> None:
+    ours, thief = Authority("ours"), Authority("ours")
+    with Host(encrypted(presenting(tmp_path, ours))) as host:
+        sitting.play(host, stored)
+        before = len(host.heard)
+        key, (leaf, _) = thief.issue()
+        host.manner = encrypted(shown(tmp_path, key, [leaf, ours.certificate]))
+        assert sitting.play(host, never).problem is Problem.CHANGED
+        assert len(host.heard) == before
+
+
+def test_it_is_judged_again_each_time_the_line_is_made(tmp_path: Path, sitting: Sitting) -> None:
+    other = encrypted(presenting(tmp_path, Authority()))
+
+    def first(host: Host, line: socket.socket) -> None:
+        """Let it in, and be somebody else the next time."""
+        with context.wrap_socket(line, server_side=True) as inner:
+            host.manner = other
+            inner.recv(65536)
+            inner.sendall(json.dumps(WELCOME).encode() + b"\n")
+            inner.recv(65536)
+
+    def vouched(host: Host, line: socket.socket) -> None:
+        """Fail the first handshake: no authority of the system vouches for this."""
+        # Before it fails, because from then on the next connection may come at any moment.
+        host.manner = first
+        with pytest.raises(OSError):
+            context.wrap_socket(line, server_side=True)
+
+    context = presenting(tmp_path, Authority())
+    with Host(vouched) as host:
+        turn = sitting.play(host, never)
+        assert (turn.assured, turn.welcomes) == ([Ground.FIRST], 1)
+        assert turn.cuts == [Cause.CLOSED] and turn.problem is Problem.CHANGED
+        assert host.heard == []
+
+
+def test_an_expired_certificate_is_refused_also_at_the_first_contact(
+    tmp_path: Path, sitting: Sitting
+) -> None:
+    with Host(encrypted(presenting(tmp_path, Authority(), days=(-9, -1)))) as host:
+        turn = sitting.play(host, never)
+        assert (turn.problem, host.heard, turn.pins.all()) == (Problem.EXPIRED, [], {})
+
+
+def test_one_for_whom_the_system_vouches_needs_no_words(
+    tmp_path: Path, sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = Authority("public")
+    (tmp_path / "system.pem").write_bytes(public.certificate.public_bytes(Encoding.PEM))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    with Host(encrypted(presenting(tmp_path, public))) as host:
+        for _ in range(2):
+            assert sitting.play(host, stored).assured == [Ground.AUTHORITIES]
+        assert host.met == 2
+        before = len(host.heard)
+        # For another name it vouches for nobody, and what it once vouched for is not let down.
+        host.manner = encrypted(presenting(tmp_path, public, host="192.0.2.1"))
+        assert sitting.play(host, never).problem is Problem.CHANGED
+        host.manner = plain
+        assert sitting.play(host, never).problem is Problem.PLAIN
+        assert len(host.heard) == before
+
+
+def test_one_known_by_its_pin_may_get_a_certificate_of_the_systems_authorities(
+    tmp_path: Path, sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = Authority("public")
+    (tmp_path / "system.pem").write_bytes(public.certificate.public_bytes(Encoding.PEM))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    with Host(encrypted(presenting(tmp_path, Authority()))) as host:
+        assert sitting.play(host, stored).assured == [Ground.FIRST]
+        host.manner = encrypted(presenting(tmp_path, public))
+        assert sitting.play(host, stored).assured == [Ground.AUTHORITIES]
+
+
+def test_a_server_that_speaks_no_tls_is_spoken_to_plainly_and_that_is_told(
+    sitting: Sitting,
+) -> None:
+    with Host(plain) as host:
+        turn = sitting.play(host, stored)
+        assert (turn.assured, turn.cuts) == ([Ground.UNENCRYPTED], [])
+        assert turn.pins.all() == {}
+        met = host.met
+        assert sitting.play(host, stored, encryption=Encryption.NEVER).cuts == []
+        assert host.met == met + 1
+
+
+@pytest.mark.parametrize("manner", [plain, saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")])
+@pytest.mark.parametrize("known", [True, False])
+def test_nobody_is_talked_out_of_encryption(
+    tmp_path: Path, sitting: Sitting, manner: Any, known: bool
+) -> None:
+    with Host(encrypted(presenting(tmp_path, Authority()))) as host:
+        if known:
+            sitting.play(host, stored)
+        before = len(host.heard)
+        host.manner = manner
+        asked = Encryption.AUTO if known else Encryption.ALWAYS
+        assert sitting.play(host, never, encryption=asked).problem is Problem.PLAIN
+        if known:
+            refused = sitting.play(host, never, encryption=Encryption.NEVER)
+            assert refused.problem is Problem.NO_TLS
+        assert len(host.heard) == before
+
+
+@pytest.mark.parametrize(
+    "manner",
+    [
+        resets,
+        saying(b""),
+        saying(b"x"),
+        saying(b"\x16\x03\x03\x00\x05hello"),
+        saying(b"\x15\x03\x03\x00\x02\x02\x28"),
+        saying(b"\x16\x03\x03\x40\x00" + b"\x0b\xff\xff\xff" + b"a" * 16380),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_handshake_that_breaks_is_tried_again_and_never_plainly(
+    tmp_path: Path, sitting: Sitting, manner: Any, known: bool
+) -> None:
+    with Host(encrypted(presenting(tmp_path, Authority()))) as host:
+        if known:
+            sitting.play(host, stored)
+        before = len(host.heard)
+        host.manner = manner
+        turn = sitting.play(host, lambda turn: len(turn.cuts) == 3)
+        assert turn.cuts == [Cause.HANDSHAKE] * 3 and turn.problem is None
+        assert (turn.assured, len(host.heard)) == ([], before)
+
+
+def test_the_words_that_were_given_decide(tmp_path: Path, sitting: Sitting) -> None:
+    ours = Authority()
+    words = words_of(pin_of(der([ours.certificate])))
+    with Host(encrypted(presenting(tmp_path, Authority()))) as host:
+        refused = sitting.play(host, never, expected=words)
+        assert refused.problem is Problem.OTHER
+        refused = sitting.play(host, never, advertised=words)
+        assert refused.problem is Problem.ADVERTISED
+        assert (host.heard, refused.pins.all()) == ([], {})
+        host.manner = encrypted(presenting(tmp_path, ours))
+        assert sitting.play(host, stored, expected=words, advertised=words).problem is None
+
+
+def test_what_a_server_shows_can_be_had_without_speaking_to_it(tmp_path: Path) -> None:
+    ours = Authority()
+    with Host(encrypted(presenting(tmp_path, ours))) as host:
+        chain = asyncio.run(shown_by("127.0.0.1", host.port))
+        assert chain[-1:] == der([ours.certificate]) and len(chain) == 2
+        for manner in (plain, resets):
+            host.manner = manner
+            with pytest.raises(OSError):
+                asyncio.run(shown_by("127.0.0.1", host.port))
+        assert host.heard == []

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from molva.core.conversation import Room
 from molva.core.effects import (
     Close,
     Commit,
@@ -39,13 +40,21 @@ from molva.core.effects import (
 )
 from molva.core.hub import Hub
 from molva.store.memory import Disk, MemoryStore
-from molva.terms import actions, events
+from molva.terms import actions, entries, events
+from molva.terms.admission import Admission
 from molva.terms.entries import Entry
 from molva.terms.errors import Code, Refusal
-from molva.terms.ids import AccountId, ConnectionId, ConversationId, Seq
+from molva.terms.ids import (
+    AccountId,
+    CommonRoom,
+    ConnectionId,
+    ConversationId,
+    StaffRoom,
+)
 from molva.terms.instant import Instant, rfc3339
 from molva.terms.limits import UNLIMITED
-from molva.terms.ports import Appended, Outcome, StoreUnavailable, Write
+from molva.terms.ports import Appended, Kind, Outcome, Write
+from molva.terms.roles import OPEN_KINDS, RoomKind
 
 Told = events.AnyEvent | events.Result
 E = TypeVar("E", bound=events.Event)
@@ -59,8 +68,10 @@ class CountedIds:
 
     def __init__(self) -> None:
         self.accounts = 0
-        self.rooms = 0
+        self.rooms = 1
+        """`r1` is the moderators'."""
         self.tokens = 0
+        self.codes = 0
 
     def account(self) -> AccountId:
         """See `IdSource.account`."""
@@ -77,9 +88,27 @@ class CountedIds:
         self.tokens += 1
         return f"token-{self.tokens}"
 
+    def code(self) -> str:
+        """See `IdSource.code`."""
+        self.codes += 1
+        return f"{self.codes:08d}"
+
+    def invitation(self) -> str:
+        """See `IdSource.invitation`."""
+        self.codes += 1
+        return f"{self.codes:016d}"
+
     def digest(self, token: str) -> str:
         """See `IdSource.digest`."""
         return f"digest of {token}"
+
+
+TOLD_AS = {
+    "Message": ("NewMessage", "NewWhisper"),
+    "Unheard": ("NewWhisper",),
+    "RoleSet": ("Role",),
+    "ModeSet": ("Mode",),
+}
 
 
 def imprint_of_event(event: events.AnyEvent) -> str | None:
@@ -94,8 +123,52 @@ def imprints_of_entry(entry: Entry) -> tuple[str, ...]:
     """Return what `imprint_of_event` gives for the events that may show an entry."""
     kind = type(entry.body).__name__
     text = getattr(entry.body, "text", "")
-    names = ("NewMessage", "NewWhisper") if kind == "Message" else (kind,)
-    return tuple(f"{name} {entry.seq} {rfc3339(entry.at)} {text!r}" for name in names)
+    place = f"{entry.seq} {rfc3339(entry.at)}"
+    names = TOLD_AS.get(kind, (kind,))
+    told = [f"{name} {place} {text!r}" for name in names]
+    # Of what was taken away since, and of what one does not hear, only the place is told.
+    return (*told, f"Gone {place} ''", f"Unheard {place} ''")
+
+
+def may_see(log: Sequence[Entry], account: AccountId, seq: int, *, room: ConversationId) -> bool:
+    """Say whether an account may see an entry of a room: a plain reading of the whole log.
+
+    It must have been a member right after that entry, or have come since while the room is open;
+    in either case be one still, or be told of what it saw as one.
+    """
+    if room == CommonRoom:
+        return True
+    since: int | None = None
+    kind = RoomKind.PRIVATE if room == StaffRoom else RoomKind.PUBLIC
+    open_from: int | None = None
+    seen = False
+    for entry in log:
+        body = entry.body
+        match body:
+            case entries.Created(room_kind=made):
+                kind = made
+                open_from = 1 if kind in OPEN_KINDS else None
+                if entry.account == account:
+                    since = entry.seq
+            case entries.Joined() if entry.account == account:
+                since = entry.seq if since is None else since
+            case entries.Added(account=whose) if whose == account:
+                since = entry.seq if since is None else since
+            case entries.Left() if entry.account == account:
+                since = None
+            case entries.Kicked(account=whose) | entries.Banned(account=whose) if whose == account:
+                since = None
+            case entries.ModeSet(room_kind=new) if new is not None:
+                if new not in OPEN_KINDS:
+                    open_from = None
+                elif open_from is None:
+                    open_from = entry.seq
+            case _:
+                pass
+        if since is not None and entry.seq >= seq:
+            first = since if open_from is None else min(since, open_from)
+            seen = seen or first <= seq
+    return seen
 
 
 class Peer:
@@ -120,6 +193,8 @@ class Peer:
         self.token: str | None = None
         self.cursors: dict[str, int] = {}
         """Per conversation: `#room`, `@`, or the tag of a direct one."""
+        self.rooms: dict[str, str] = {}
+        """How each room is called, by its id."""
         self.tags: dict[str, str] = {}
         """Whom a name stands for now."""
         self.log: list[tuple[str, int, str]] = []
@@ -224,12 +299,22 @@ class Peer:
 
     def _key(self, room: str | None, with_: str | None, log: str | None) -> str:
         if room is not None:
-            return room
+            return self._room_key(room)
         if log is not None:
             return "@"
         assert with_ is not None
         name, _, tag = with_.partition("~")
         return tag or self.tags[name]
+
+    def _room_key(self, room: str) -> str:
+        """Return a room's name as the key of its cursor, which moves to it from an earlier one."""
+        found = self.stage.hub._chat.find_room(room)
+        if found is not None:
+            was = self.rooms.get(found.id, room)
+            if was != room and was in self.cursors:
+                self.cursors[room] = self.cursors.pop(was)
+            self.rooms[found.id] = room
+        return room
 
     def _check(self, event: events.LogEvent) -> None:
         imprint = imprint_of_event(event)
@@ -238,9 +323,17 @@ class Peer:
             return
         room, log = getattr(event, "room", None), getattr(event, "log", None)
         with_ = None
-        if isinstance(event, events.NewWhisper):
-            with_ = event.to if event.from_ == self.name else event.from_
+        if room is None and log is None:
+            # Of a direct conversation: named by who said it and to whom.
+            with_, author = getattr(event, "to", None), getattr(event, "from_", None)
+            with_ = with_ if author == self.name else author
+        if isinstance(event, events.Renamed):
+            # One of long ago has a name that the room has no more.
+            room = self.stage.name_now(event)
         key = "@" if log is not None else self._key(room, with_, None)
+        if isinstance(event, events.Renamed) and key not in self.cursors:
+            # It came in one step with what was told under the name before.
+            self.cursors[key] = self.cursors.pop(event.was)
         assert event.seq is not None
         before = self.cursors[key]
         if "echo" in self.features or log is not None:
@@ -262,10 +355,18 @@ class Stage:
         prompt: bool = True,
         elapsed: float = 1000.0,
         ids: CountedIds | None = None,
+        admission: Admission | None = None,
+        owned: bool = True,
         **limits: Any,
     ) -> None:
-        """Begin on a disk. `limits` differ from `UNLIMITED` by name."""
+        """Begin on a disk. `limits` differ from `UNLIMITED` by name.
+
+        Unless `owned` is False the server has had an owner, who is not here: nobody becomes one by
+        coming first.
+        """
         self.store = MemoryStore(disk)
+        if owned:
+            self.store.disk.owned = True
         self.ids = CountedIds() if ids is None else ids
         self.limits = replace(UNLIMITED, **limits)
         self.elapsed = elapsed
@@ -277,6 +378,7 @@ class Stage:
             ids=self.ids,
             now=Instant(elapsed, self.wall),
             reports=reports,
+            admission=admission,
         )
         self.peers: dict[ConnectionId, Peer] = {}
         self.reports: list[Report] = []
@@ -419,16 +521,7 @@ class Stage:
         count = len(self.loads) if count is None else min(count, len(self.loads))
         for _ in range(count):
             load = self.loads.popleft()
-            bounds = {"limit": load.limit, "bytes_max": load.bytes_max}
-            try:
-                if load.before is not None:
-                    found = self.store.load_before(load.conversation, before=load.before, **bounds)
-                else:
-                    assert load.after is not None
-                    found = self.store.load(load.conversation, after=Seq(load.after), **bounds)
-                self.answers.append(Loaded(load.request, found))
-            except StoreUnavailable:
-                self.answers.append(Loaded(load.request, None))
+            self.answers.append(Loaded(load.request, load.read(self.store)))
 
     def hand_back(self, count: int | None = None) -> None:
         """Tell the hub what the oldest loads found."""
@@ -446,6 +539,11 @@ class Stage:
         else:
             fits = None if busy else asked.hash == f"hash of {asked.password}"
             self.step(PasswordVerified(asked.request, fits))
+
+    def rooms(self) -> dict[str, ConversationId]:
+        """Return the rooms that the store has and that are not closed, by name."""
+        kept = self.store.disk.conversations.values()
+        return {room.shown: room.conversation for room in kept if room.kind is Kind.ROOM}
 
     def entries(self, conversation: str) -> list[Entry]:
         """Return all that the store holds of a conversation."""
@@ -465,11 +563,15 @@ class Stage:
             case Speak(connection):
                 self.peers[connection].modern = True
             case Send(connection, event):
+                if isinstance(event, events.History | events.Ledger):
+                    for entry in event.entries:
+                        self._check_member(connection, entry)
                 self._tell(connection, event)
             case Deliver(connections, told):
                 assert len(set(connections)) == len(connections)
                 for connection in connections:
                     for event in told:
+                        self._check_member(connection, event)
                         self._tell(connection, event)
             case Hold(connection):
                 assert not self.peers[connection].held
@@ -483,6 +585,39 @@ class Stage:
                 peer.closed, peer.code = True, code
             case Report():
                 self.reports.append(effect)
+
+    def _check_member(self, connection: ConnectionId, event: Told) -> None:
+        """Check that an entry of a room is told to who may see it, by what its log says."""
+        peer = self.peers[connection]
+        name = getattr(event, "room", None)
+        own = getattr(event, "log", None) is not None
+        if not isinstance(event, events.LogEvent) or name is None or own:
+            return
+        session = self.hub._chat.sessions.get(connection)
+        if session is None or session.account is None:
+            return
+        assert event.seq is not None
+        for room in self.rooms_with(event.seq, event.at or ""):
+            if may_see(self.entries(room), session.account.id, event.seq, room=room):
+                return
+        raise AssertionError(f"{peer.name} is told of {event}, which is not for them")
+
+    def name_now(self, event: events.Renamed) -> str:
+        """Return how a room is called now that once was called otherwise."""
+        for id in self.rooms_with(event.seq, event.at):
+            body = self.entries(id)[event.seq - 1].body
+            room = self.hub._chat.hall.by_id.get(id)
+            if isinstance(room, Room) and getattr(body, "was", None) == event.was:
+                return room.shown
+        return event.room
+
+    def rooms_with(self, seq: int, at: str) -> list[ConversationId]:
+        """Return the rooms whose log has an entry at a seq and a time."""
+        return [
+            id
+            for id, log in self.store.disk.logs.items()
+            if id.startswith("r") and len(log) >= seq and rfc3339(log[seq - 1].at) == at
+        ]
 
     def _tell(self, connection: ConnectionId, event: Told) -> None:
         peer = self.peers[connection]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from molva.core.chat import RETRY_SECONDS
 from molva.core.effects import WindowClosed, WindowOpened
 from molva.terms import actions, events
-from molva.terms.entries import Left
+from molva.terms.entries import Created, Left
 from molva.terms.errors import Code
 from molva.terms.ids import AccountId, ConversationId, direct_id, own_log_id
+from molva.terms.roles import Role
 from tests.core.stage import Peer, Stage
 
 # -- Guests ----------------------------------------------------------------------------------------
@@ -236,6 +237,19 @@ def test_members_and_markers_of_nobody_are_passed_over() -> None:
     assert [room.members for room in listed.rooms if room.room == "#tea"] == [1]
 
 
+def test_a_guest_who_is_made_a_member_keeps_the_name_and_is_one_after_a_restart() -> None:
+    stage = Stage(owned=False)
+    anna, boris = stage.enter("anna"), stage.enter("boris")
+    for role in (Role.MEMBER, Role.GUEST, Role.MEMBER):
+        anna.send(actions.SetRole(user="boris", role=role))
+        for one in (stage, stage.restart()):
+            assert one.resume(boris).welcome.role == role
+        boris = stage.resume(boris)
+    boris.leave()
+    stage.advance(stage.limits.guest_hold_seconds + 1)
+    assert stage.connect().send(actions.Registration(name="boris")).results[0].result == "error"
+
+
 # -- Random days -----------------------------------------------------------------------------------
 
 PEOPLE = ("anna", "boris", "vera")
@@ -329,7 +343,13 @@ class Day:
         `whole`: nobody was ever so far behind that a gap was named instead.
         """
         disk = self.stage.store.disk
+        # A room whose last member has left is closed; its log stays.
         rooms = {c.shown: id for id, c in disk.conversations.items() if c.shown}
+        rooms |= {
+            log[0].body.name: id
+            for id, log in disk.logs.items()
+            if log and isinstance(log[0].body, Created)
+        }
         accounts = {stored.shown: id for id, stored in disk.accounts.items()}
         for name, peers in self.peers.items():
             account = accounts[name]

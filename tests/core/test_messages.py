@@ -197,19 +197,24 @@ def test_a_whisper_by_tag_to_somebody_who_is_just_going_is_refused_and_answered(
 
 def test_a_message_is_answered_when_its_author_has_left_the_room_since() -> None:
     stage = Stage()
-    anna = stage.enter("anna")
+    anna, boris = stage.enter("anna"), stage.enter("boris")
     anna.send(actions.Create(room="#tea"))
+    boris.send(actions.Join(room="#tea"))
     told = anna.ask(actions.NewMessage(room="#tea", text="hi", id="k"))
     assert isinstance(told, events.NewMessage)
     anna.send(actions.Leave(room="#tea"))
     again = anna.ask(actions.NewMessage(room="#tea", text="hi", id="k"))
-    assert again == events.Stored(id="k", seq=2, room="#tea")
+    assert again == events.Stored(id="k", seq=3, room="#tea")
+    boris.send(actions.Leave(room="#tea"))
+    # With the last member the room has gone, and with it its name; the seq stays.
+    again = anna.ask(actions.NewMessage(room="#tea", text="hi", id="k"))
+    assert again == events.Stored(id="k", seq=3)
 
 
 def test_a_room_that_the_store_does_not_have_is_told_to_be_none() -> None:
     stage = Stage()
     anna = stage.enter("anna").send(actions.Create(room="#tea"))
-    del stage.store.disk.conversations[ConversationId("r1")]
+    del stage.store.disk.conversations[ConversationId("r2")]
     assert anna.refused(actions.NewMessage(room="#tea", text="hi", id="k")) is Code.NO_SUCH_ROOM
 
 

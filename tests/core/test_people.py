@@ -179,7 +179,12 @@ def test_users_of_the_common_room_are_those_here_and_of_another_all_its_members(
         users=["anna", "galina", "vera"], away={"vera": "lunch"}, room="#general", id="u"
     )
     assert anna.ask(actions.Users(room="#TEA", id="u")) == events.Users(
-        users=["anna", "vera"], away={"vera": "lunch"}, offline=["boris"], room="#tea", id="u"
+        users=["anna", "vera"],
+        away={"vera": "lunch"},
+        offline=["boris"],
+        roles={"vera": "owner"},
+        room="#tea",
+        id="u",
     )
     assert galina.refused(actions.Users(room="#tea")) is Code.NOT_A_MEMBER
 

@@ -306,7 +306,7 @@ def test_when_nobody_listens_any_more_memory_is_given_back() -> None:
     anna.leave()
     stage.prompt = False
     stage.resume(anna, cursors={"#tea": 0})
-    assert [load.conversation for load in loads(stage)] == ["r1"]
+    assert [load.conversation for load in loads(stage)] == ["r2"]
 
 
 def test_a_cursor_at_the_head_of_an_emptied_log_needs_no_load() -> None:

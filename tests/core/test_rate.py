@@ -1,11 +1,13 @@
 """Rates: what a bucket lets through, and what it costs to ask too often."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from molva.core.rate import Bucket, charge, spend
-from molva.terms.limits import Rate
+from molva.core.rate import REMEMBERED_MAX, Bucket, Rates, charge, spend
+from molva.terms.limits import DEFAULT, UNLIMITED, Rate
 
 RATE = Rate(per_second=2.0, burst=10.0)
 
@@ -65,3 +67,43 @@ def test_no_pattern_of_asking_gets_more_than_a_burst_and_what_came_back(
         if spend(bucket, RATE, cost, now) == 0.0:
             got += cost
         assert got <= RATE.burst + now * RATE.per_second + 1e-6
+
+
+# -- Buckets by the name of their limit ------------------------------------------------------------
+
+
+def test_each_who_spends_has_a_bucket_of_their_own_for_each_limit() -> None:
+    limits = replace(DEFAULT, rooms_per_account=RATE, reports_per_account=RATE)
+    rates = Rates()
+    assert [rates.wait(limits, "rooms_per_account", 1, 0.0) for _ in range(10)] == [0.0] * 10
+    assert rates.empty(limits, "rooms_per_account", 1, 0.0) == pytest.approx(0.5)
+    assert rates.wait(limits, "rooms_per_account", 1, 0.0) == pytest.approx(0.5)
+    assert rates.wait(limits, "rooms_per_account", 2, 0.0) == 0.0
+    assert rates.wait(limits, "reports_per_account", 1, 0.0) == 0.0
+
+
+def test_to_ask_whether_one_may_spend_takes_nothing() -> None:
+    limits = replace(DEFAULT, rooms_per_account=RATE)
+    rates = Rates()
+    assert [rates.empty(limits, "rooms_per_account", 1, 0.0) for _ in range(20)] == [0.0] * 20
+    rates.wait(limits, "rooms_per_account", 1, 0.0, cost=10.0)
+    assert rates.empty(limits, "rooms_per_account", 1, 0.0) == pytest.approx(0.5)
+    assert rates.empty(limits, "rooms_per_account", 1, 0.5) == 0.0
+    assert rates.wait(limits, "rooms_per_account", 1, 0.5) == 0.0
+
+
+def test_a_rate_that_is_lifted_bounds_nobody() -> None:
+    rates = Rates()
+    assert {rates.wait(UNLIMITED, "rooms_per_account", 1, 0.0) for _ in range(1000)} == {0.0}
+    assert rates.empty(UNLIMITED, "rooms_per_account", 1, 0.0) == 0.0
+
+
+def test_buckets_that_are_full_again_are_dropped_and_no_others() -> None:
+    limits = replace(DEFAULT, rooms_per_account=RATE)
+    rates = Rates()
+    rates.wait(limits, "rooms_per_account", "spent", 1.0, cost=10.0)
+    for number in range(REMEMBERED_MAX - 1):
+        rates.wait(limits, "rooms_per_account", number, 0.0)
+    rates.wait(limits, "rooms_per_account", "last", 2.0)
+    assert len(rates._buckets) == 2
+    assert rates.wait(limits, "rooms_per_account", "spent", 2.0, cost=9.0) > 0

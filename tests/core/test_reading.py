@@ -127,20 +127,24 @@ def test_who_leaves_while_a_page_is_loaded_does_not_get_it() -> None:
 
 def test_a_page_holds_nothing_that_the_hub_was_not_told_is_stored() -> None:
     stage = Stage()
-    anna, boris = stage.enter("anna"), stage.enter("boris")
+    anna, boris = stage.enter("anna"), stage.enter("boris", password="swordfish")
+    stage.hash()
+    second = stage.enter("boris", password="swordfish")
+    stage.hash()
     anna.send(actions.Create(room="#tea"))
     boris.send(actions.Join(room="#tea"))
     stage.prompt = False
+    second.take()
+    second.send(actions.History(room="#tea", after=0, id="h"))
     boris.send(actions.Leave(room="#tea"))
     anna.send(actions.NewMessage(room="#tea", text="they are gone"))
     stage.persist()
-    second = stage.resume(boris)
-    second.take()
-    second.send(actions.History(room="#tea", after=0, id="h"))
     stage.read()
     stage.hand_back()
     found = second.one(events.History)
     assert seqs(found) == [1, 2] and found.head == 2
+    # From the asking to leave on, nothing more is asked for.
+    assert second.refused(actions.History(room="#tea", after=0)) is Code.NOT_A_MEMBER
     stage.settle()
 
 
@@ -252,3 +256,17 @@ def test_a_retry_of_a_marker_is_answered_also_by_who_has_left_the_room_since() -
     again = anna.ask(actions.Read(room="#tea", through=4, id="r"))
     assert again == events.Stored(id="r", seq=told.seq, log="@anna")
     assert anna.refused(actions.Read(room="#tea", through=5, id="r")) is Code.ID_CONFLICT
+
+
+@pytest.mark.parametrize("reason", ['"' * 512, "ж" * 512, "\U0001f4a9" * 512])
+def test_a_page_of_what_moderators_did_fits_a_frame_with_every_reason(reason: str) -> None:
+    stage = Stage()
+    anna = stage.enter("anna").send(actions.Create(room="#tea"))
+    for seconds in range(100):
+        anna.send(actions.Mode(room="#tea", slow_seconds=seconds, reason=reason))
+    found = page(anna, room="#tea", limit=100)
+    ledger = anna.ask(actions.Ledger(room="#tea", limit=100, id="l"))
+    assert isinstance(ledger, events.Ledger)
+    for told in (found, ledger):
+        assert len(told.entries) > 10 and told.more and told.entries[-1].seq == 101
+        assert len(format_event(told)) <= FRAME_BYTES_MAX

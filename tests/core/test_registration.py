@@ -3,7 +3,7 @@
 import pytest
 
 from molva.core.effects import Connected, HashPassword, Received, Speak, VerifyPassword
-from molva.core.registration import ADDRESSES_REMEMBERED_MAX
+from molva.core.rate import REMEMBERED_MAX
 from molva.terms import actions, events
 from molva.terms.errors import Code
 from molva.terms.ids import ConnectionId
@@ -144,7 +144,10 @@ def test_the_welcome_of_a_modern_client_says_all_it_needs() -> None:
     assert welcome.token == "token-2" and welcome.language == "ru" and welcome.server
     assert welcome.ping_seconds == stage.limits.ping_seconds
     assert welcome.text == "Добро пожаловать, Anna! В сети: 2."
-    assert welcome.conversations == [events.Conversation(room="#general", head=0, cursor=0)]
+    assert welcome.role == "guest" and welcome.blocked is None and welcome.invited is None
+    assert welcome.conversations == [
+        events.Conversation(room="#general", tag="0", head=0, cursor=0, role="guest")
+    ]
     assert anna.modern
 
 
@@ -394,7 +397,7 @@ def test_addresses_that_were_quiet_long_enough_are_not_remembered() -> None:
     def crowd(first: int) -> None:
         """Let as many addresses as are remembered try once."""
         inputs: list[Connected | Received] = []
-        for number in range(first, first + ADDRESSES_REMEMBERED_MAX):
+        for number in range(first, first + REMEMBERED_MAX):
             connection = ConnectionId(1_000_000 + number)
             stage.peers[connection] = Peer(stage, connection, f"address {number}")
             inputs.append(Connected(connection, f"address {number}"))

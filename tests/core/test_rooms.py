@@ -5,6 +5,7 @@ import pytest
 from molva.terms import actions, events
 from molva.terms.errors import Code
 from molva.terms.limits import LIST_BYTES_MAX, TOPIC_BYTES_MAX
+from molva.terms.roles import RoomKind
 from molva.wire.jsonl import format_event
 from tests.core.stage import Peer, Stage
 
@@ -140,24 +141,49 @@ def test_a_room_that_the_store_knows_is_not_made_though_the_hub_does_not() -> No
 
 def test_a_retry_of_a_making_is_answered_with_the_first_seq() -> None:
     stage = Stage()
-    anna = stage.enter("anna")
+    anna, boris = stage.enter("anna"), stage.enter("boris")
     anna.ask(create(id="c"))
     assert anna.ask(create(id="c")) == events.Stored(id="c", seq=1, room=TEA)
+    boris.send(join())
     anna.send(leave())
     assert anna.ask(create(id="c")) == events.Stored(id="c", seq=1, room=TEA)
+    boris.send(leave())
+    # The room has gone with its last member, and its name is another's to take.
+    assert isinstance(boris.ask(create(id="b")), events.Created)
+    assert anna.ask(create(id="c")) == events.Stored(id="c", seq=1)
 
 
-def test_an_id_used_before_makes_no_member_of_the_maker() -> None:
+def test_an_id_used_before_makes_no_room() -> None:
+    stage = Stage()
+    anna, boris = stage.enter("anna", password="swordfish"), stage.enter("boris")
+    stage.hash()
+    anna.ask(actions.NewMessage(text="hi", id="c"))
+    group = actions.Create(kind=RoomKind.GROUP, people=["boris"], id="c")
+    boris.take()
+    for refused in (create(id="c"), create(id="c", topic="leaves"), group):
+        assert anna.refused(refused) is Code.ID_CONFLICT
+        assert anna.refused(message("hi")) is Code.NOT_A_MEMBER
+        assert anna.refused(join()) is Code.NO_SUCH_ROOM
+        # Nor is there one in the store, which would have the name.
+        assert len(stage.restart().rooms()) == 2
+    assert boris.take() == []
+    assert isinstance(boris.ask(create(id="b")), events.Created)
+
+
+def test_a_room_whose_maker_never_came_into_it_is_closed_at_the_next_start() -> None:
     stage = Stage()
     anna = stage.enter("anna")
-    anna.ask(actions.NewMessage(text="hi", id="c"))
-    assert anna.refused(create(id="c")) is Code.ID_CONFLICT
-    assert anna.refused(message("hi")) is Code.NOT_A_MEMBER
-    assert isinstance(anna.ask(join()), events.Joined)
+    stage.prompt = False
+    anna.send(create(id="c"))
+    stage.persist(1)
+    later = stage.restart()
+    assert len(later.rooms()) == 2
+    assert isinstance(later.resume(anna).ask(create(id="c")), events.Created)
 
 
 def test_rooms_are_bounded_on_the_server_and_for_each() -> None:
-    stage = Stage(rooms_max=3, rooms_per_account_max=1)
+    # Two are always there: everybody's and the moderators'.
+    stage = Stage(rooms_max=4, rooms_per_account_max=1)
     anna, boris, vera = (stage.enter(name) for name in ("anna", "boris", "vera"))
     anna.send(create("#one"))
     assert anna.refused(create("#two")) is Code.LIMIT_REACHED
@@ -191,7 +217,7 @@ def test_before_the_first_entry_of_a_room_its_new_member_is_told_where_it_begins
     assert isinstance(first, events.Conversations)
     (begun,) = first.conversations
     assert begun == events.Conversation(
-        room=TEA, head=4, cursor=3, read=4, unread=0, topic="leaves"
+        room=TEA, tag="2", head=4, cursor=3, read=4, unread=0, topic="leaves"
     )
 
 
@@ -321,6 +347,7 @@ def test_joining_leaving_and_joining_again_races_with_messages_and_all_agree(cou
     stage = Stage()
     anna, boris = stage.enter("anna"), stage.enter("boris")
     anna.send(create())
+    room = stage.rooms()[TEA]
     stage.prompt = False
     boris.send(join("1"), message("b1"), leave("2"), message("out", "o"), join("3"), message("b2"))
     anna.send(message("a1"))
@@ -328,10 +355,10 @@ def test_joining_leaving_and_joining_again_races_with_messages_and_all_agree(cou
         stage.persist(count)
         anna.send(message("a"))
         stage.acknowledge(count)
-        if len(stage.entries("r1")) > 12:
+        if len(stage.entries(room)) > 12:
             break
     stage.settle()
-    log = [entry.seq for entry in stage.entries("r1")]
+    log = [entry.seq for entry in stage.entries(room)]
     heard = [int(line.split()[0]) for line in told_of(anna)]
     assert heard == log
     kinds = [line.split(maxsplit=1)[1] for line in told_of(boris)]
@@ -382,7 +409,7 @@ def test_a_guest_who_goes_for_good_leaves_its_rooms_first() -> None:
     boris.send(join())
     boris.leave()
     assert told_of(anna)[1:] == ["2 boris joins", "3 boris leaves"]
-    assert stage.store.contents().members[0].account == 1
+    assert [member.account for member in stage.store.contents().members] == [1]
 
 
 @pytest.mark.parametrize("last", [join(), create("#cocoa")])
@@ -397,7 +424,8 @@ def test_a_guest_who_goes_while_joining_is_in_no_room_afterwards(last: actions.A
     listed = anna.ask(actions.Rooms(id="r"))
     assert isinstance(listed, events.Rooms)
     members = {room.room: room.members for room in listed.rooms}
-    assert members["#tea"] == 1 and members.get("#cocoa", 0) == 0
+    assert members["#tea"] == 1 and "#cocoa" not in members
+    assert set(stage.rooms()) == {"#general", "#moderators", "#tea"}
     assert told_of(anna)[1:] == (
         ["2 boris joins", "3 boris leaves"] if isinstance(last, actions.Join) else []
     )

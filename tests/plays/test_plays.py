@@ -3,7 +3,8 @@
 A play is a file of lines, read from top to bottom; `#` begins a comment. Who speaks is whatever
 stands before the verb, so `anna` and `anna's phone` are two connections.
 
-    server starts                       with its own empty file; later again, on the same one
+    server starts                       with its own file, where nobody is yet but somebody has been
+                                        the owner; later again, on the same one
     server starts with KEY = VALUE; …   the same, with limits set
     server is killed                    as by a power cut; everybody's line is cut
     server stops                        in order, with exit code 0; so here
@@ -202,7 +203,7 @@ class Stage:
     """Performs the lines of a play."""
 
     def __init__(self, data: Path) -> None:
-        self.server = Server(data, "--quiet")
+        self.server = Server(data, "--quiet").found()
         self.people: dict[str, Person | PersonOf2022] = {}
         self.words: dict[str, Any] = {}
 

@@ -187,7 +187,7 @@ class Device:
 def test_fifty_kills_lose_nothing_double_nothing_and_keep_the_order(
     new_server: Callable[..., Server],
 ) -> None:
-    server = new_server("--quiet").start()
+    server = new_server("--quiet").found().start()
     chance = random.Random(9)
     names = ["anna", "boris", "clara", "dmitri"]
     devices = [Device(n, [o for o in names if o != n], i) for i, n in enumerate(names)]
@@ -276,7 +276,7 @@ def _until_closed(peer: Peer, heard: list[Object]) -> None:
 def test_a_stop_ends_what_was_begun_then_says_bye_and_exits_with_0(
     new_server: Callable[..., Server], number: signal.Signals
 ) -> None:
-    server = new_server("--quiet").start()
+    server = new_server("--quiet").found().start()
     peers = [server.enter(f"guest{number}") for number in range(4)]
     with server.peer() as stranger:
         for peer in peers:
@@ -339,7 +339,7 @@ def _stored(peer: Peer) -> Iterator[tuple[str, str]]:
 def test_a_stop_while_everybody_goes_on_writing_loses_nothing_acknowledged(
     new_server: Callable[..., Server],
 ) -> None:
-    server = new_server("--quiet").start()
+    server = new_server("--quiet").found().start()
     devices = [Device(name, ["anna", "boris"], i) for i, name in enumerate(("anna", "boris"))]
     for device in devices:
         with device.connect(server.port) as peer:
@@ -385,7 +385,7 @@ def test_a_stop_while_everybody_goes_on_writing_loses_nothing_acknowledged(
 def test_a_stop_is_heard_by_those_who_will_not_stop_writing(
     new_server: Callable[..., Server],
 ) -> None:
-    server = new_server("--quiet").start()
+    server = new_server("--quiet").found().start()
     peers = [server.enter(f"guest{number}") for number in range(4)]
     heard: list[list[Object]] = [[] for _ in peers]
 
@@ -602,7 +602,7 @@ def _serve_plain(
 def test_the_last_line_before_it_serves_says_where(new_server: Callable[..., Server]) -> None:
     quiet = new_server("--quiet", limits=True).start()
     assert quiet.said == [f"ready on 127.0.0.1:{quiet.port}"]
-    off = new_server("--quiet").start()
+    off = new_server("--quiet").found().start()
     assert len(off.said) == 2 and "LIMITS ARE OFF" in off.said[0]
     assert off.said[-1] == f"ready on 127.0.0.1:{off.port}"
     spoken = new_server(limits=True).start()

@@ -68,13 +68,14 @@ def test_who_comes_and_goes_leaves_nothing_behind_until_a_deadline_far_away(
     statm = Path(f"/proc/{server.process.pid}/statm")
     kibibytes = []
     with server.enter("honest") as honest:
-        for _ in range(3):
+        for _ in range(4):
             for _ in range(1_500):
                 socket.create_connection(("127.0.0.1", server.port)).close()
             honest.fence()
             # What a closed connection is kept for at most is `drain_seconds`, by its socket alone.
             kibibytes.append(int(statm.read_text().split()[1]) * 4)
-    assert kibibytes[-1] - kibibytes[0] < 2_048
+    # The first round takes what any first round takes; it is no more for all that follow.
+    assert kibibytes[-1] - kibibytes[1] < 2_048
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

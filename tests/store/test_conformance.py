@@ -1,16 +1,7 @@
 """One suite for every store: what `ports.Store` promises, asked of each implementation alike."""
 
-import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from molva.store.memory import Disk, MemoryStore
-from molva.store.sqlite import SqliteStore
 from molva.terms import names
 from molva.terms.entries import (
     AnyBody,
@@ -30,22 +21,19 @@ from molva.terms.ids import (
     CommonRoom,
     ConversationId,
     Seq,
+    StaffRoom,
     direct_id,
     own_log_id,
 )
 from molva.terms.ports import (
     AddDevice,
-    Append,
     Appended,
     Contents,
     Find,
     Kind,
     Known,
     Made,
-    MakeAccount,
-    MakeRoom,
     Missing,
-    Outcome,
     RetireAccount,
     Store,
     StoredAccount,
@@ -58,155 +46,58 @@ from molva.terms.ports import (
     Unavailable,
     Write,
 )
-
-ANNA, BORIS, CLARA = AccountId(1), AccountId(2), AccountId(3)
-ROOM = ConversationId("rteam")
-NOWHERE = ConversationId("rnowhere")
-DIRECT = direct_id(BORIS, ANNA)
-OWN = own_log_id(ANNA)
-ALL = 1_000_000
-
-
-@dataclass
-class Place:
-    """Somewhere a store lives; opening it again closes the one before."""
-
-    make: Callable[[], Store]
-    opened: list[Store] = field(default_factory=list)
-
-    def open(self) -> Store:
-        self.close()
-        store = self.make()
-        self.opened.append(store)
-        return store
-
-    def close(self) -> None:
-        while self.opened:
-            self.opened.pop().close()
-
-
-def memory_place() -> Place:
-    disk = Disk()
-    return Place(lambda: MemoryStore(disk))
-
-
-def sqlite_place(directory: Path) -> Place:
-    return Place(lambda: SqliteStore(directory / "molva.db"))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    place = memory_place() if request.param == "memory" else sqlite_place(tmp_path)
-    yield place
-    place.close()
-
-
-@pytest.fixture
-def store(place: Place) -> Store:
-    return place.open()
-
-
-def write(
-    body: AnyBody | str,
-    conversation: ConversationId = CommonRoom,
-    *,
-    by: AccountId = ANNA,
-    id: str | None = None,
-    at: int = 1_000,
-    name: str = "anna",
-) -> Append:
-    body = Message(body) if isinstance(body, str) else body
-    return Append(conversation=conversation, account=by, name=name, id=id, at=at, body=body)
-
-
-def account(
-    number: AccountId,
-    name: str,
-    *,
-    skeleton: str | None = None,
-    password: str | None = None,
-    token: str | None = "",
-) -> MakeAccount:
-    """An account with a device of its own, unless `token` is None."""
-    return MakeAccount(
-        account=number,
-        shown=name,
-        key=name.lower(),
-        skeleton=name.lower() if skeleton is None else skeleton,
-        password_hash=password,
-        token_digest=f"token of {number}" if token == "" else token,
-        device="laptop",
-        at=1_000,
-    )
-
-
-def room(
-    conversation: ConversationId = ROOM, name: str = "#Team", *, skeleton: str | None = None
-) -> MakeRoom:
-    return MakeRoom(
-        conversation=conversation,
-        shown=name,
-        key=name.lower(),
-        skeleton=name.lower() if skeleton is None else skeleton,
-    )
-
-
-def entry(outcome: Outcome) -> Entry:
-    """The entry of an outcome that has one."""
-    assert isinstance(outcome, Appended | Known)
-    return outcome.entry
-
-
-def everything(store: Store, conversation: ConversationId = CommonRoom) -> list[Entry]:
-    return store.load(conversation, after=Seq(0), limit=ALL, bytes_max=1 << 40)
-
-
-def texts(entries: list[Entry]) -> list[str]:
-    return [entry.body.text for entry in entries if isinstance(entry.body, Message)]
-
-
-def say(store: Store, *messages: str, conversation: ConversationId = CommonRoom) -> list[Entry]:
-    """Commit messages, all in one."""
-    return [entry(one) for one in store.commit([write(text, conversation) for text in messages])]
-
-
-def conversation_of(contents: Contents, conversation: ConversationId) -> StoredConversation:
-    (found,) = [one for one in contents.conversations if one.conversation == conversation]
-    return found
-
-
-def marker_of(
-    store: Store, number: AccountId, conversation: ConversationId
-) -> tuple[int, int] | None:
-    """How far an account has read: seq and ordinal, or None."""
-    for marker in store.contents().markers:
-        if (marker.account, marker.conversation) == (number, conversation):
-            return marker.through, marker.ordinal
-    return None
-
-
-def members_of(store: Store, conversation: ConversationId) -> dict[AccountId, Seq]:
-    return {
-        member.account: member.since
-        for member in store.contents().members
-        if member.conversation == conversation
-    }
-
+from molva.terms.roles import RoomKind
+from tests.store.places import (
+    ALL,
+    ANNA,
+    BORIS,
+    CLARA,
+    DIRECT,
+    NOWHERE,
+    OWN,
+    ROOM,
+    Place,
+    account,
+    conversation_of,
+    entry,
+    everything,
+    marker_of,
+    members_of,
+    room,
+    say,
+    texts,
+    write,
+)
 
 # -- A new store
 
 
-def test_a_new_store_holds_the_common_room_and_nothing_else(store: Store) -> None:
-    skeleton = names.parse_room("#general").skeleton
+def test_a_new_store_holds_two_rooms_and_nothing_else(store: Store) -> None:
     general = StoredConversation(
-        CommonRoom, Kind.ROOM, Seq(0), 0, 0, "#general", "#general", skeleton
+        *(CommonRoom, Kind.ROOM, Seq(0), 0, 0, "#general", "#general"),
+        skeleton=names.parse_room("#general").skeleton,
+        room_kind=RoomKind.PUBLIC,
+        open_from=Seq(1),
     )
-    assert store.contents() == Contents([], [], [], [general], [], [])
+    moderators = StoredConversation(
+        *(StaffRoom, Kind.ROOM, Seq(0), 0, 0, "#moderators", "#moderators"),
+        skeleton=names.parse_room("#moderators").skeleton,
+        room_kind=RoomKind.PRIVATE,
+    )
+    assert store.contents() == Contents(
+        accounts=[],
+        retired=[],
+        deleted=[],
+        devices=[],
+        conversations=[general, moderators],
+        members=[],
+        markers=[],
+    )
 
 
-def test_the_common_room_exists_once_however_often_the_store_is_opened(place: Place) -> None:
+def test_the_two_rooms_exist_once_however_often_the_store_is_opened(place: Place) -> None:
     for _ in range(3):
-        assert len(place.open().contents().conversations) == 1
+        assert len(place.open().contents().conversations) == 2
 
 
 def test_the_common_room_of_a_new_store_is_empty(store: Store) -> None:
@@ -548,7 +439,9 @@ def test_an_own_log_comes_into_being_with_its_first_entry(place: Place) -> None:
 
 def test_a_room_that_is_made_is_empty(store: Store) -> None:
     assert store.commit([room()]) == [Made()]
-    made = StoredConversation(ROOM, Kind.ROOM, Seq(0), 0, 0, "#Team", "#team", "#team")
+    made = StoredConversation(
+        *(ROOM, Kind.ROOM, Seq(0), 0, 0, "#Team", "#team", "#team"), open_from=Seq(1)
+    )
     assert conversation_of(store.contents(), ROOM) == made
 
 
@@ -626,12 +519,13 @@ def test_who_leaves_is_no_member_and_has_no_marker(store: Store) -> None:
 
 def test_who_comes_back_is_a_member_since_the_new_seq(place: Place) -> None:
     store = place.open()
-    store.commit([account(BORIS, "boris"), room(), write(Joined(), ROOM, by=BORIS)])
+    store.commit([account(BORIS, "boris"), room(), write(Created("#Team"), ROOM)])
+    store.commit([write(Joined(), ROOM, by=BORIS)])
     store.commit([write(Left(), ROOM, by=BORIS), write("a", ROOM)])
     store.commit([write(Joined(), ROOM, by=BORIS)])
     store = place.open()
-    assert members_of(store, ROOM) == {BORIS: 4}
-    assert marker_of(store, BORIS, ROOM) == (4, 1)
+    assert members_of(store, ROOM) == {ANNA: 1, BORIS: 5}
+    assert marker_of(store, BORIS, ROOM) == (5, 1)
 
 
 def test_joining_and_leaving_in_one_commit_leaves_nothing(store: Store) -> None:
@@ -752,7 +646,7 @@ def test_an_account_comes_back_with_its_device(place: Place) -> None:
     assert store.commit([account(ANNA, "Anna", password="$argon2$")]) == [Made()]
     contents = place.open().contents()
     assert contents.accounts == [StoredAccount(ANNA, "Anna", "anna", "anna", "$argon2$")]
-    assert contents.devices == [StoredDevice("token of 1", ANNA, "laptop")]
+    assert contents.devices == [StoredDevice("token of 1", ANNA, "laptop", 1_000)]
 
 
 def test_a_further_device_comes_back_too(place: Place) -> None:
@@ -761,8 +655,8 @@ def test_a_further_device_comes_back_too(place: Place) -> None:
     assert store.commit([AddDevice(ANNA, "another", None, 5)]) == [Made()]
     devices = place.open().contents().devices
     assert devices == [
-        StoredDevice("another", ANNA, None),
-        StoredDevice("token of 1", ANNA, "laptop"),
+        StoredDevice("another", ANNA, None, 5),
+        StoredDevice("token of 1", ANNA, "laptop", 1_000),
     ]
 
 
@@ -1084,6 +978,9 @@ def test_after_close_nothing_is_written_or_read(store: Store) -> None:
         store.load_before(CommonRoom, before=Seq(9), limit=1, bytes_max=1)
     with pytest.raises(StoreUnavailable):
         store.load(NOWHERE, after=Seq(0), limit=1, bytes_max=1)
+    for conversation in (CommonRoom, NOWHERE):
+        with pytest.raises(StoreUnavailable):
+            store.load_ledger(conversation, before=Seq(9), limit=1, bytes_max=1)
     with pytest.raises(StoreUnavailable):
         store.contents()
 
@@ -1091,150 +988,3 @@ def test_after_close_nothing_is_written_or_read(store: Store) -> None:
 def test_to_close_twice_is_to_close_once(store: Store) -> None:
     store.close()
     store.close()
-
-
-# -- The stores against each other
-
-
-accounts = st.sampled_from([ANNA, BORIS, CLARA, AccountId(4)])
-rooms = st.sampled_from([ROOM, ConversationId("r2"), ConversationId("r3")])
-conversations = st.one_of(
-    st.sampled_from([CommonRoom, DIRECT, OWN, own_log_id(BORIS), NOWHERE]), rooms
-)
-some_text = st.text(max_size=12)
-ids = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]), st.text(max_size=3))
-words = st.sampled_from(["anna", "boris", "clara", "dora"])
-bodies: st.SearchStrategy[AnyBody] = st.one_of(
-    st.builds(Message, some_text),
-    st.builds(Message, some_text),
-    st.builds(Topic, some_text),
-    st.builds(Created, some_text),
-    st.just(Joined()),
-    st.just(Left()),
-    st.builds(RoomJoined, conversations),
-    st.builds(RoomLeft, conversations),
-    st.builds(Opened, conversations, some_text),
-    st.builds(Read, conversations, st.integers(-2, 30).map(Seq), st.integers(0, 9)),
-)
-writes: st.SearchStrategy[Write] = st.one_of(
-    st.builds(
-        Append,
-        conversation=conversations,
-        account=accounts,
-        name=some_text,
-        id=ids,
-        at=st.integers(-10, 2**40) | st.just(2**63),
-        body=bodies,
-    ),
-    st.builds(
-        MakeRoom,
-        conversation=rooms,
-        shown=words,
-        key=words,
-        skeleton=words,
-    ),
-    st.builds(
-        MakeAccount,
-        account=accounts,
-        shown=words,
-        key=words,
-        skeleton=words,
-        password_hash=st.none() | st.just("hash"),
-        token_digest=st.none() | st.sampled_from(["t1", "t2", "t3"]),
-        device=st.none() | some_text,
-        at=st.integers(0, 99),
-    ),
-    st.builds(
-        AddDevice,
-        account=accounts,
-        token_digest=st.sampled_from(["t1", "t2", "t3", "t4"]),
-        device=st.none() | some_text,
-        at=st.integers(0, 99),
-    ),
-    st.builds(RetireAccount, accounts),
-    st.builds(Find, accounts, ids.filter(lambda id: id is not None)),
-)
-EVERY_CONVERSATION = [
-    *[CommonRoom, DIRECT, OWN, own_log_id(BORIS), NOWHERE],
-    *[ROOM, ConversationId("r2"), ConversationId("r3")],
-]
-
-
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(commits=st.lists(st.lists(writes, max_size=12), max_size=8), reopen_each=st.booleans())
-def test_the_stores_answer_alike_whatever_is_written(
-    tmp_path_factory: pytest.TempPathFactory, commits: list[list[Write]], reopen_each: bool
-) -> None:
-    places = [memory_place(), sqlite_place(tmp_path_factory.mktemp("store"))]
-    try:
-        _compare(places, commits, reopen_each=reopen_each)
-    finally:
-        for one in places:
-            one.close()
-
-
-def _compare(places: list[Place], commits: list[list[Write]], *, reopen_each: bool) -> None:
-    one, other = (place.open() for place in places)
-    for batch in commits:
-        assert one.commit(batch) == other.commit(batch)
-        if reopen_each:
-            one, other = (place.open() for place in places)
-            assert one.contents() == other.contents()
-    assert one.contents() == other.contents()
-    one, other = (place.open() for place in places)
-    assert one.contents() == other.contents()
-    for conversation in EVERY_CONVERSATION:
-        log = everything(one, conversation)
-        assert everything(other, conversation) == log
-        assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
-        for limit, bytes_max in [(1, 99), (3, 0), (3, 9), (99, 20)]:
-            for seq in range(len(log) + 2):
-                after = [
-                    store.load(conversation, after=Seq(seq), limit=limit, bytes_max=bytes_max)
-                    for store in (one, other)
-                ]
-                assert after[0] == after[1]
-                before = [
-                    store.load_before(
-                        conversation, before=Seq(seq), limit=limit, bytes_max=bytes_max
-                    )
-                    for store in (one, other)
-                ]
-                assert before[0] == before[1]
-
-
-def test_the_stores_answer_alike_to_a_long_day(tmp_path: Path) -> None:
-    chance = random.Random(7)
-    places = [memory_place(), sqlite_place(tmp_path)]
-    batches: list[list[Write]] = []
-    for _ in range(60):
-        batch: list[Write] = []
-        for _ in range(chance.randrange(60)):
-            number = AccountId(chance.randrange(1, 5))
-            kind = chance.randrange(12)
-            if kind == 0:
-                batch.append(account(number, chance.choice(["anna", "boris", "clara"])))
-            elif kind == 1:
-                batch.append(RetireAccount(number))
-            elif kind == 2:
-                batch.append(room(ConversationId(f"r{chance.randrange(4)}"), f"#{number}"))
-            else:
-                read = Read(CommonRoom, Seq(kind * 9))
-                messages: list[AnyBody] = [Message("text")] * 6
-                batch.append(
-                    write(
-                        chance.choice([*messages, Joined(), Left(), Topic("t"), read]),
-                        chance.choice(EVERY_CONVERSATION),
-                        by=number,
-                        id=chance.choice([None, f"k{chance.randrange(2_000)}"]),
-                        at=chance.randrange(10_000),
-                    )
-                )
-        batches.append(batch)
-    try:
-        _compare(places, batches, reopen_each=False)
-    finally:
-        for one in places:
-            one.close()

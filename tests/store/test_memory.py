@@ -1,5 +1,7 @@
 """What only the memory store has: a disk that outlives it, and a switch that makes it fail."""
 
+from copy import deepcopy
+
 import pytest
 
 from molva.store.memory import Disk, MemoryStore
@@ -14,6 +16,7 @@ from molva.terms.ports import (
     Unavailable,
     Write,
 )
+from tests.store.test_alike import Day
 
 ANNA, BORIS = AccountId(1), AccountId(2)
 
@@ -57,6 +60,23 @@ def test_a_copy_of_a_disk_is_not_changed_by_later_commits() -> None:
     assert vars(snapshot) == vars(disk)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_copy_of_a_disk_with_everything_in_it_is_a_disk_of_its_own(seed: int) -> None:
+    disk = Disk()
+    store = MemoryStore(disk)
+    batches = list(Day(seed).batches(60))
+    for batch in batches[:30]:
+        store.commit(batch)
+    snapshot, kept = disk.copy(), deepcopy(vars(disk))
+    for batch in batches[30:]:
+        store.commit(batch)
+    assert vars(snapshot) == kept
+    assert vars(snapshot) != vars(disk)
+    for batch in batches[30:]:
+        MemoryStore(snapshot).commit(batch)
+    assert vars(snapshot) == vars(disk)
+
+
 def test_while_it_is_unavailable_nothing_takes_effect_and_then_all_goes_on() -> None:
     store = MemoryStore()
     store.commit([say("a")])
@@ -68,6 +88,8 @@ def test_while_it_is_unavailable_nothing_takes_effect_and_then_all_goes_on() -> 
         store.load_before(CommonRoom, before=Seq(2), limit=1, bytes_max=1)
     with pytest.raises(StoreUnavailable):
         store.contents()
+    with pytest.raises(StoreUnavailable):
+        store.load_ledger(CommonRoom, before=Seq(2), limit=1, bytes_max=1)
     store.unavailable = False
     assert count(store) == 1
     assert store.contents().accounts == []

@@ -11,31 +11,59 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from molva.store import migrations, sqlite, transaction
+from molva.store import accounts, migrations, sqlite, transaction
 from molva.store.memory import MemoryStore
 from molva.store.sqlite import SqliteStore
-from molva.terms.entries import Created, Entry, Joined, Message, Read
-from molva.terms.ids import AccountId, CommonRoom, ConversationId, Seq, direct_id, own_log_id
+from molva.terms.entries import (
+    AnyBody,
+    Banned,
+    Created,
+    Entry,
+    Joined,
+    Left,
+    Message,
+    Read,
+    Removed,
+    Renamed,
+    Restored,
+    Unheard,
+)
+from molva.terms.ids import (
+    AccountId,
+    CommonRoom,
+    ConversationId,
+    Seq,
+    StaffRoom,
+    direct_id,
+    own_log_id,
+)
 from molva.terms.ports import (
     AddDevice,
     Append,
     Appended,
     Contents,
+    EndInvitation,
+    Erase,
     Find,
+    ForgetDevices,
     Known,
     Made,
     MakeAccount,
+    MakeInvitation,
     MakeRoom,
     Outcome,
     RetireAccount,
+    SetPassword,
     StoreLost,
     StoreRefused,
     StoreUnavailable,
     Unavailable,
     Write,
 )
+from molva.terms.roles import Role
 from tests.store.files import behind_its_back, child, line_from, posix, value
 
 ANNA = AccountId(1)
@@ -283,7 +311,7 @@ def test_a_full_disk_takes_no_account_and_no_conversation(store: SqliteStore) ->
     assert store.commit(big) == [Unavailable()] * 2
     contents = store.contents()
     assert contents.accounts == []
-    assert [stored.conversation for stored in contents.conversations] == [CommonRoom]
+    assert [stored.conversation for stored in contents.conversations] == [CommonRoom, StaffRoom]
     writer.execute("PRAGMA max_page_count = 1000000")
     assert [type(one) for one in store.commit(big)] == [Made, Appended]
 
@@ -473,10 +501,26 @@ def test_a_bug_leaves_the_store_and_no_transaction_behind(store: SqliteStore) ->
 
 # -- A COMMIT that fails: it may have taken effect
 
-BORIS = AccountId(2)
+BORIS, DORA = AccountId(2), AccountId(5)
+TEAM = ConversationId("rteam")
+
+
+def put(
+    body: AnyBody, conversation: ConversationId = CommonRoom, *, id: str | None = None
+) -> Append:
+    return Append(conversation, ANNA, "anna", id, 1, body)
+
+
 BEFORE: list[Write] = [
     *(account(1, "anna"), account(2, "boris"), account(3, "vera"), RetireAccount(AccountId(3))),
     *(write("a", id="k1"), write("a", direct_id(ANNA, BORIS))),
+    MakeRoom(TEAM, "#team", "#team", "#team"),
+    *(put(Created("#team"), TEAM), write("b", TEAM), write("c", TEAM, id="k0")),
+    put(Removed(Seq(3), "anna", ANNA), TEAM, id="k3"),
+    *(account(5, "dora"), Append(CommonRoom, DORA, "dora", None, 1, Unheard("d"))),
+    *(RetireAccount(DORA, deleted=True, erase=True), Erase(DORA, 1)),
+    MakeInvitation("i1", Role.MEMBER, 2, 9, ANNA),
+    MakeInvitation("i2", Role.MEMBER, 1, 9, ANNA, "galina"),
 ]
 TEA = MakeRoom(ConversationId("rtea"), "#tea", "tea", "tea")
 
@@ -493,10 +537,61 @@ CHANGES: dict[str, list[Write]] = {
     ],
     "an account": [account(4, "galina")],
     "an account that is gone again": [account(4, "galina"), RetireAccount(AccountId(4))],
+    "the first owner": [msgspec.structs.replace(account(4, "galina"), claims=True)],
     "a device": [AddDevice(ANNA, "t9", None, 1)],
     "a device that is gone again": [AddDevice(ANNA, "t9", None, 1), RetireAccount(ANNA)],
     "an account that ends": [RetireAccount(BORIS)],
     "a name that passes on": [RetireAccount(BORIS), account(4, "boris")],
+    "a device that takes the place of another": [AddDevice(ANNA, "t9", None, 1, "t1")],
+    "a device that is forgotten": [ForgetDevices(ANNA, ("t1", "t9"))],
+    "a device that is forgotten, after one that came and went": [
+        *(
+            AddDevice(ANNA, "t9", None, 1),
+            ForgetDevices(ANNA, ("t9",)),
+            ForgetDevices(ANNA, ("t1",)),
+        ),
+    ],
+    "a device that is another's now": [
+        *(ForgetDevices(ANNA, ("t1",)), AddDevice(BORIS, "t1", None, 1)),
+    ],
+    "a device that comes and is barred": [
+        AddDevice(ANNA, "t9", None, 1),
+        put(Banned(ANNA, "anna", devices=True)),
+    ],
+    "a password": [SetPassword(ANNA, "hash")],
+    "a password and the devices of before": [SetPassword(ANNA, "hash", ("t1",))],
+    "an account that is deleted": [RetireAccount(ANNA, deleted=True, erase=True)],
+    "words that go": [Erase(DORA, 1)],
+    "the last words that go": [Erase(DORA, 999)],
+    "an invitation": [MakeInvitation("i3", Role.OWNER, 1, 9, ANNA)],
+    "an invitation that is over": [EndInvitation("i1")],
+    "an invitation in place of another": [
+        *(EndInvitation("i1"), MakeInvitation("i1", Role.MEMBER, 3, 9, ANNA)),
+    ],
+    "an invitation that is used": [msgspec.structs.replace(account(4, "galina"), invitation="i1")],
+    "an invitation that is used up": [
+        msgspec.structs.replace(account(4, "galina"), invitation="i2", password_hash="hash")
+    ],
+    "a message that is removed": [put(Removed(Seq(1), "anna", ANNA))],
+    "a message that is written and removed": [
+        *(write("b"), put(Removed(Seq(3), "anna", ANNA))),
+    ],
+    "a message that is put back": [put(Restored(Seq(3), "anna", ANNA), TEAM)],
+    "what was unheard, and is gone with its author": [
+        Append(CommonRoom, BORIS, "boris", None, 1, Unheard("x")),
+        *(RetireAccount(BORIS, erase=True), Erase(BORIS, 999)),
+    ],
+    "a name of a room": [put(Renamed("#tea", "#team"), TEAM)],
+    "a room that is closed": [put(Left(), TEAM)],
+    "a room that is closed, and its name": [
+        put(Left(), TEAM),
+        MakeRoom(TEA.conversation, "#team", "#team", "#team"),
+    ],
+    "a room that is made and closed": [
+        TEA,
+        put(Joined(), TEA.conversation),
+        put(Left(), TEA.conversation),
+    ],
     "refused ones and an account": [account(4, "anna"), Find(ANNA, "k9"), account(4, "galina")],
 }
 """Each is to be seen in the file, in one way or another."""
@@ -506,6 +601,25 @@ NOTHINGS: dict[str, list[Write]] = {
     "repetitions": [write("a", id="k1"), write("b", id="k1")],
     "what is refused": [account(4, "anna"), write("b", ConversationId("rnone"))],
     "what is gone already": [RetireAccount(AccountId(3)), RetireAccount(AccountId(99))],
+    "a device that comes and goes": [AddDevice(ANNA, "t9", None, 1), ForgetDevices(ANNA, ("t9",))],
+    "a device that goes and comes": [ForgetDevices(ANNA, ("t1",)), AddDevice(ANNA, "t1", None, 1)],
+    "devices that are not theirs": [ForgetDevices(ANNA, ("t2", "t9"))],
+    "a password of nobody": [SetPassword(AccountId(99), "hash"), SetPassword(DORA, "hash")],
+    "an invitation that comes and goes": [
+        *(MakeInvitation("i3", Role.OWNER, 1, 9, ANNA), EndInvitation("i3")),
+    ],
+    "no invitation": [
+        msgspec.structs.replace(account(4, "galina"), invitation="i9"),
+        *(EndInvitation("i9"), MakeInvitation("i1", Role.OWNER, 1, 9, ANNA)),
+    ],
+    "nobody's words": [Erase(ANNA, 9), Erase(AccountId(99), 9), Erase(DORA, 0)],
+    "what is not there": [
+        put(Removed(Seq(3), "anna", ANNA), TEAM),
+        put(Removed(Seq(2), "anna", BORIS), TEAM),
+        *(put(Restored(Seq(2), "anna", ANNA), TEAM), put(Renamed("#general", "#team"), TEAM)),
+        put(Removed(Seq(9), "anna", ANNA), direct_id(ANNA, DORA)),
+    ],
+    "what was done already": [put(Removed(Seq(3), "anna", ANNA), TEAM, id="k3")],
 }
 
 
@@ -533,7 +647,7 @@ def test_a_commit_that_failed_and_yet_took_effect_is_answered_so(
         assert store.commit(batch) == outcomes
         assert faults.opened == opened + 2
         faults.after = None
-        assert texts(store)[0] == "a" and store.contents() == contents
+        assert store.contents() == contents
         assert entry(store.commit([write("z")])[0]).seq == len(everything(store))
         assert faults.opened == opened + 2
 
@@ -635,6 +749,22 @@ def test_a_full_disk_whose_word_was_wrong_is_found_out(faults: type[Faulty], pat
                 store.commit([write("c")])
     with closing(SqliteStore(path)) as store:
         assert texts(store) == ["a", "b"]
+
+
+# -- Words that go
+
+
+def test_words_that_are_gone_are_not_in_the_file_either(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.commit([account(1, "anna"), *[write(f"secret {number}") for number in range(300)]])
+        store.commit([put(Removed(Seq(7), "anna", ANNA)), put(Unheard("secret too"))])
+        store.commit([write("other", direct_id(ANNA, BORIS))])
+    assert b"secret" in path.read_bytes()
+    with closing(SqliteStore(path)) as store:
+        store.commit([RetireAccount(ANNA, deleted=True, erase=True)])
+        while store.contents().erasing:
+            store.commit([Erase(ANNA, 50)])
+    assert b"secret" not in path.read_bytes()
 
 
 # -- Threads
@@ -766,7 +896,38 @@ def test_an_id_is_found_by_its_index(store: SqliteStore) -> None:
     assert "USING INDEX entries_by_client_id" in plan_of(store, transaction._KNOWN)
 
 
-@pytest.mark.parametrize("module", [sqlite, transaction, migrations])
+def test_the_ledger_is_read_without_reading_the_log(store: SqliteStore) -> None:
+    plan = plan_of(store, sqlite._LEDGER)
+    assert "SEARCH ledger USING PRIMARY KEY (conversation=? AND seq<?)" in plan
+    assert "SEARCH entries USING PRIMARY KEY (conversation=? AND seq=?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (accounts.KEY_HAD, "accounts_by_key"),
+        (accounts.SKELETON_HAD, "accounts_by_skeleton"),
+        (transaction.KEY_TAKEN, "conversations_by_key"),
+        (transaction.SKELETON_TAKEN, "conversations_by_skeleton"),
+    ],
+)
+def test_a_name_is_found_by_its_index(store: SqliteStore, query: str, index: str) -> None:
+    assert f"USING INDEX {index} (" in plan_of(store, query)
+
+
+def test_the_first_owner_is_found_by_an_index(store: SqliteStore) -> None:
+    assert "INDEX accounts_by_founder" in plan_of(store, accounts.FOUNDER)
+
+
+@pytest.mark.parametrize("query", [accounts.NEXT, accounts.WORDLESS])
+def test_words_go_from_one_part_of_the_log_only(store: SqliteStore, query: str) -> None:
+    plan = plan_of(store, query)
+    assert "SEARCH entries USING PRIMARY KEY ((conversation,seq)>(?,?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("module", [sqlite, accounts, transaction, migrations])
 def test_nothing_is_sorted_by_time(module: Any) -> None:
     source = Path(module.__file__).read_text()
     orders = [part[:60] for part in source.split("ORDER BY")[1:]]

@@ -10,9 +10,11 @@ from molva.terms.ids import (
     ConversationId,
     direct_accounts,
     direct_id,
+    group_label,
     is_direct,
     is_own_log,
     own_log_id,
+    parse_group_label,
     parse_tag,
     tag,
 )
@@ -51,6 +53,17 @@ def test_a_tag_is_read_as_it_was_written(account: AccountId) -> None:
 @pytest.mark.parametrize("text", ["", "A", "-1", "1 ", "é", "٣", "1" * 12, "~"])
 def test_what_is_no_tag_is_none(text: str) -> None:
     assert parse_tag(text) is None
+
+
+@pytest.mark.parametrize("id", ["r0", "rx2k9", "r"])
+def test_a_groups_label_is_read_as_it_was_written(id: str) -> None:
+    label = group_label(ConversationId(id))
+    assert label.startswith("#~") and parse_group_label(label) == id
+
+
+@pytest.mark.parametrize("text", ["", "#", "#tea", "~2", "tea#~2", "@anna"])
+def test_the_name_of_a_room_is_no_groups_label(text: str) -> None:
+    assert parse_group_label(text) is None
 
 
 def test_tags_are_short() -> None:

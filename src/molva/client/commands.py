@@ -29,6 +29,42 @@ class Verb(StrEnum):
     HISTORY = "history"
     AWAY = "away"
     BACK = "back"
+    NUMBERS = "numbers"
+    REMOVE = "remove"
+    RESTORE = "restore"
+    REPORT = "report"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    BLOCKS = "blocks"
+    GROUP = "group"
+    INVITE = "invite"
+    RENAME = "rename"
+    PUBLIC = "public"
+    PRIVATE = "private"
+    ANNOUNCE = "announce"
+    SLOW = "slow"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    KICK = "kick"
+    BAN = "ban"
+    UNBAN = "unban"
+    MUTE = "mute"
+    UNMUTE = "unmute"
+    BANS = "bans"
+    OP = "op"
+    DEOP = "deop"
+    ROLE = "role"
+    LEDGER = "ledger"
+    ACCOUNTS = "accounts"
+    INVITATION = "invitation"
+    INVITATIONS = "invitations"
+    END_INVITATION = "end-invitation"
+    PASSWORD = "password"
+    DEVICES = "devices"
+    LINK = "link"
+    FORGET = "forget"
+    SIGN_OUT = "signout"
+    DELETE_ACCOUNT = "delete-account"
     QUIT = "quit"
 
 
@@ -44,9 +80,67 @@ NAMES: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.HISTORY: ("history",),
     Verb.AWAY: ("away",),
     Verb.BACK: ("back",),
+    Verb.NUMBERS: ("numbers", "seq"),
+    Verb.REMOVE: ("remove", "rm"),
+    Verb.RESTORE: ("restore",),
+    Verb.REPORT: ("report",),
+    Verb.BLOCK: ("block", "ignore"),
+    Verb.UNBLOCK: ("unblock", "unignore"),
+    Verb.BLOCKS: ("blocks",),
+    Verb.GROUP: ("group",),
+    Verb.INVITE: ("invite",),
+    Verb.RENAME: ("rename",),
+    Verb.PUBLIC: ("public",),
+    Verb.PRIVATE: ("private",),
+    Verb.ANNOUNCE: ("announce",),
+    Verb.SLOW: ("slow",),
+    Verb.FREEZE: ("freeze",),
+    Verb.UNFREEZE: ("unfreeze",),
+    Verb.KICK: ("kick",),
+    Verb.BAN: ("ban",),
+    Verb.UNBAN: ("unban",),
+    Verb.MUTE: ("mute",),
+    Verb.UNMUTE: ("unmute",),
+    Verb.BANS: ("bans",),
+    Verb.OP: ("op",),
+    Verb.DEOP: ("deop",),
+    Verb.ROLE: ("role",),
+    Verb.LEDGER: ("ledger", "log"),
+    Verb.ACCOUNTS: ("accounts",),
+    Verb.INVITATION: ("invitation",),
+    Verb.INVITATIONS: ("invitations",),
+    Verb.END_INVITATION: ("end-invitation",),
+    Verb.PASSWORD: ("password",),
+    Verb.DEVICES: ("devices",),
+    Verb.LINK: ("link",),
+    Verb.FORGET: ("forget",),
+    Verb.SIGN_OUT: ("signout", "logout"),
+    Verb.DELETE_ACCOUNT: ("delete-account",),
     Verb.QUIT: ("quit", "exit", "q"),
 }
 """All names of each command; the first is the one that is shown."""
+
+EVERYDAY: Final = (
+    Verb.HELP,
+    Verb.WHISPER,
+    Verb.GROUP,
+    Verb.JOIN,
+    Verb.LEAVE,
+    Verb.CREATE,
+    Verb.TOPIC,
+    Verb.ROOMS,
+    Verb.USERS,
+    Verb.HISTORY,
+    Verb.REMOVE,
+    Verb.REPORT,
+    Verb.BLOCK,
+    Verb.AWAY,
+    Verb.BACK,
+    Verb.PASSWORD,
+    Verb.LINK,
+    Verb.QUIT,
+)
+"""What most people need: the help begins with these, and they fit a screen."""
 
 _VERBS: Final = {name: verb for verb, names in NAMES.items() for name in names}
 

@@ -28,6 +28,39 @@ NAMES_MAX: Final = 100
 """Names kept for one server; the one not used longest goes first."""
 
 
+class StateFile:
+    """A small file of this person's, readable by its owner alone and replaced as a whole."""
+
+    def __init__(self, name: str, directory: Path | None = None) -> None:
+        """Use `name` in `directory`, or in the person's state directory; nothing is made yet."""
+        self.directory = directory or Path(platformdirs.user_state_dir("molva", appauthor=False))
+        self.path = self.directory / f"{name}.json"
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have others who would change it wait meanwhile. Raises OSError."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def replace(self, data: bytes) -> None:
+        """Put new contents in place of the old; within a `turn`. Raises OSError."""
+        fresh = self.path.with_suffix(".json.new")
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()  # Left by a crash, and perhaps with other permissions.
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(descriptor)
+        os.replace(fresh, self.path)
+
+
 class _Server(msgspec.Struct):
     last_name: str | None = None
     tokens: dict[str, str] = {}
@@ -44,17 +77,16 @@ class Credentials:
 
     def __init__(self, directory: Path | None = None) -> None:
         """Use the file in `directory`, or in the person's state directory."""
-        self._directory = directory or Path(platformdirs.user_state_dir("molva", appauthor=False))
-        self._path = self._directory / "devices.json"
+        self._file = StateFile("devices", directory)
 
     def last_name(self, host: str, port: int) -> str | None:
         """Return the name used last at a server."""
-        server = self._read().servers.get(_key(host, port))
+        server = self._read().servers.get(server_key(host, port))
         return server.last_name if server is not None else None
 
     def token(self, host: str, port: int, name: str) -> str | None:
         """Return the token under which this device is known by a name at a server."""
-        server = self._read().servers.get(_key(host, port))
+        server = self._read().servers.get(server_key(host, port))
         return server.tokens.get(name.lower()) if server is not None else None
 
     def keep(self, host: str, port: int, name: str, token: str | None) -> None:
@@ -63,8 +95,8 @@ class Credentials:
         Raises OSError when it cannot be kept.
         """
         with self._changed() as file:
-            server = file.servers.pop(_key(host, port), None) or _Server()
-            file.servers[_key(host, port)] = server
+            server = file.servers.pop(server_key(host, port), None) or _Server()
+            file.servers[server_key(host, port)] = server
             server.last_name = name
             kept = server.tokens.pop(name.lower(), None)
             if token or kept:
@@ -77,47 +109,31 @@ class Credentials:
     def forget(self, host: str, port: int, name: str) -> None:
         """Let go of a token that the server does not know any more. Raises OSError."""
         with self._changed() as file:
-            server = file.servers.get(_key(host, port))
+            server = file.servers.get(server_key(host, port))
             if server is not None:
                 server.tokens.pop(name.lower(), None)
 
     def outbox_path(self, host: str, port: int, name: str) -> Path:
         """Return where the outbox of a name at a server is kept; each has one of its own."""
         # A hash, because a name may hold what a file system does not, or be too long for it.
-        digest = hashlib.sha256(f"{_key(host, port)}\0{name.lower()}".encode()).hexdigest()
-        return self._directory / "outbox" / f"{digest[:32]}.jsonl"
+        digest = hashlib.sha256(f"{server_key(host, port)}\0{name.lower()}".encode()).hexdigest()
+        return self._file.directory / "outbox" / f"{digest[:32]}.jsonl"
 
     def _read(self) -> _File:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_File)
+            return msgspec.json.decode(self._file.path.read_bytes(), type=_File)
         except (OSError, ValueError, RecursionError):
             return _File()
 
     @contextlib.contextmanager
     def _changed(self) -> Iterator[_File]:
         """Give the contents to be changed, and put them in place; others wait meanwhile."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(self._path.with_name("devices.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._file.turn():
             file = self._read()
             yield file
-            self._replace(msgspec.json.format(msgspec.json.encode(file), indent=1))
-        finally:
-            os.close(lock)
-
-    def _replace(self, data: bytes) -> None:
-        fresh = self._path.with_name("devices.json.new")
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()  # Left by a crash, and perhaps with other permissions.
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(descriptor)
-        os.replace(fresh, self._path)
+            self._file.replace(msgspec.json.format(msgspec.json.encode(file), indent=1))
 
 
-def _key(host: str, port: int) -> str:
+def server_key(host: str, port: int) -> str:
+    """Return under what a server is kept: `host:port`, the host in lower case."""
     return f"{host.lower()}:{port}"

@@ -8,6 +8,7 @@ person is left alone; what it has to complain of goes to the standard error, one
 """
 
 import asyncio
+import contextlib
 import getpass
 import re
 import secrets
@@ -19,6 +20,7 @@ from molva.client import exit_codes
 from molva.client.credentials import Credentials
 from molva.client.happenings import (
     AnyHappening,
+    Farewell,
     Notice,
     Postponed,
     RegistrationRefused,
@@ -30,6 +32,7 @@ from molva.client.outbox import FileOutbox, OutboxLocked
 from molva.client.plain import new_id
 from molva.client.rendering import Renderer
 from molva.client.transport import Backoff, Cause, Cut, Transport
+from molva.client.trust import Assurance, Trust, assurance_phrases, distrust_phrases
 from molva.terms.errors import Code
 
 WAIT_SECONDS: Final = 5.0
@@ -69,10 +72,13 @@ class Errand:
         credentials: Credentials,
         device: str | None = None,
         wait_seconds: float = WAIT_SECONDS,
+        code: str | None = None,
+        trust: Trust | None = None,
     ) -> None:
         """Make an errand; `run` is the whole of it. Without a name it is done by a guest.
 
-        `wait_seconds`: how long a server that is not there is tried.
+        `wait_seconds`: how long a server that is not there is tried. `code`: the join code or an
+        invitation. `trust`: see `Transport`.
         """
         self.renderer = renderer
         self.loop = asyncio.get_running_loop()
@@ -84,12 +90,16 @@ class Errand:
             heard=self._heard,
             cut=self._cut_off,
             backoff=Backoff(Random()),
+            trust=trust,
+            assured=self._assured,
         )
         self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._host = host
         self._port = port
         self._name = name
         self._password = password
+        self._invitation = code
+        self._assurance: Assurance | None = None
         self._credentials = credentials
         self._device: FileOutbox | None = None
         """Held while the token of a name is in use; nothing is kept in it."""
@@ -115,6 +125,11 @@ class Errand:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if not self._code.done():
                 line.result()
+                if self.transport.distrusted is not None:
+                    why = distrust_phrases(self.transport.distrusted, self._server)
+                    for key, values in why:
+                        self.complain(key, **values)
+                    return exit_codes.DISTRUSTED
                 self.complain("chat.elsewhere")
                 return exit_codes.REFUSED
             return self._code.result()
@@ -194,7 +209,9 @@ class Errand:
                 token = self._credentials.token(self._host, self._port, name)
             except (OutboxLocked, OSError):
                 pass  # It is in use: with its token we would take its line away.
-        self.mirror.register(name, self.loop.time(), password=self._password, token=token)
+        self.mirror.register(
+            name, self.loop.time(), password=self._password, token=token, code=self._invitation
+        )
 
     def _heard(self, happened: list[AnyHappening]) -> None:
         for happening in happened:
@@ -204,6 +221,8 @@ class Errand:
                 self.complain("chat.server_says", text=happening.text)
             elif isinstance(happening, Welcomed):
                 self._welcomed(happening)
+            elif isinstance(happening, Farewell) and self.mirror.ousted is not None:
+                self._put_out(happening)
             if not isinstance(happening, Postponed):
                 self.hear(happening)
 
@@ -225,6 +244,20 @@ class Errand:
             return
         self.complain("chat.server_says", text=happening.text or str(happening.code or ""))
         self.finish(exit_codes.REFUSED)
+
+    def _put_out(self, happening: Farewell) -> None:
+        """The server put us out for longer: coming back by ourselves would be refused."""
+        if self.mirror.ousted == Code.SIGNED_OUT and self._device is not None:
+            with contextlib.suppress(OSError):
+                self._credentials.forget(self._host, self._port, self.mirror.name)
+        self.complain("chat.server_says", text=happening.text)
+        self.finish(exit_codes.REFUSED)
+
+    def _assured(self, assurance: Assurance) -> None:
+        before, self._assurance = self._assurance, assurance
+        if before is None or before.ground is not assurance.ground:
+            for key, values in assurance_phrases(assurance, self._server):
+                self.complain(key, **values)
 
     def _cut_off(self, cut: Cut) -> None:
         first = self._last_cut is None or self._last_cut.cause is not cut.cause

@@ -14,5 +14,8 @@ USAGE: Final = 2
 UNAVAILABLE: Final = 69
 """The server is not there, or does nothing. (EX_UNAVAILABLE of sysexits.h.)"""
 
+DISTRUSTED: Final = 77
+"""The server is not, or not provably, the one that is known. (EX_NOPERM of sysexits.h.)"""
+
 INTERRUPTED: Final = 130
 """Ctrl+C, as shells have it: 128 and the signal."""

@@ -77,6 +77,8 @@ class Acknowledged(Happening, frozen=True):
     id: str
     seq: int | None
     """Its place in its log, where the server told it."""
+    conversation: str | None = None
+    """The room it is in, where the server told it: a group has no name before."""
 
 
 class Refused(Happening, frozen=True):
@@ -102,10 +104,18 @@ class Finished(Happening, frozen=True):
     """A request that has no other answer, such as `away`, took effect."""
 
     id: str
+    shown: bool = False
+    """Whether an entry was shown that says so."""
+
+
+class Unanswered(Happening, frozen=True):
+    """The line broke before the answer, and the request is not made twice: it may have worked."""
+
+    id: str
 
 
 class LogChanged(Happening, frozen=True):
-    """A conversation is new to us, or its unread count, read marker or topic is another."""
+    """A conversation is new to us, or its count, marker, topic, rules or people are others."""
 
     conversation: str
 
@@ -114,6 +124,58 @@ class LogRestarted(Happening, frozen=True):
     """A conversation begins anew under an old name: what is shown of it belongs to another."""
 
     conversation: str
+
+
+class LogRenamed(Happening, frozen=True):
+    """A room has another name; its log, its place and what is shown of it are the same."""
+
+    was: str
+    conversation: str
+
+
+class PutOut(Happening, frozen=True):
+    """We are no longer in a room, by somebody else's will."""
+
+    conversation: str
+    cause: str
+    """`kicked`, `banned`, or what a newer server says."""
+    by: str | None
+    reason: str | None
+
+
+class InvitedTo(Happening, frozen=True):
+    """We may join a room."""
+
+    conversation: str
+    by: str | None
+
+
+class Masked(Happening, frozen=True):
+    """A message was taken away: where it is shown, show that it was, and not what."""
+
+    conversation: str
+    target: int
+
+
+class Unmasked(Happening, frozen=True):
+    """A message that was taken away is back; here it is."""
+
+    conversation: str
+    entry: events.LogEvent
+
+
+class Silenced(Happening, frozen=True):
+    """Somebody's account is no more, nor is what they said: show nothing of it anywhere."""
+
+    user: str
+    """As `log.person_of` has it: the name in lower case, without a tag."""
+
+
+class BlockingChanged(Happening, frozen=True):
+    """We block somebody, or do not any more, as one of our devices said."""
+
+    user: str
+    blocked: bool
 
 
 class GapFound(Happening, frozen=True):
@@ -154,10 +216,10 @@ class HistoryReceived(Happening, frozen=True):
 
 
 class ListReceived(Happening, frozen=True):
-    """The list that was asked for by `users` or `rooms`."""
+    """What was asked for: people, rooms, devices, a code, the ledger of a room …"""
 
     id: str
-    list: events.Users | events.Rooms
+    list: "AnyList"
 
 
 class PresenceChanged(Happening, frozen=True):
@@ -210,8 +272,16 @@ AnyHappening = (
     | Refused
     | Postponed
     | Finished
+    | Unanswered
     | LogChanged
     | LogRestarted
+    | LogRenamed
+    | PutOut
+    | InvitedTo
+    | Masked
+    | Unmasked
+    | Silenced
+    | BlockingChanged
     | GapFound
     | GapFilled
     | GapRemains
@@ -225,7 +295,67 @@ AnyHappening = (
     | Farewell
 )
 
-AnyRequest = (
-    actions.Users | actions.Rooms | actions.History | actions.Away | actions.Read | actions.Ping
+AnyList = (
+    events.Users
+    | events.Rooms
+    | events.Ledger
+    | events.Devices
+    | events.Link
+    | events.Invitation
+    | events.Invitations
+    | events.Sanctions
+    | events.Blocks
+    | events.Accounts
 )
-"""The actions that become no entry of a conversation: asked again after a cut if it matters."""
+"""What the server answers with a thing of its own."""
+
+AnyQuestion = (
+    actions.Users
+    | actions.Rooms
+    | actions.Ledger
+    | actions.Sanctions
+    | actions.Blocks
+    | actions.Devices
+    | actions.Invitations
+    | actions.Accounts
+)
+"""The actions that ask for a list: asked again after a cut."""
+
+AnyAct = (
+    actions.Rename
+    | actions.Mode
+    | actions.Invite
+    | actions.Kick
+    | actions.Ban
+    | actions.Unban
+    | actions.Mute
+    | actions.Unmute
+    | actions.SetRole
+    | actions.Remove
+    | actions.Restore
+    | actions.Report
+    | actions.Block
+    | actions.Unblock
+    | actions.ForgetDevice
+    | actions.EndInvitation
+)
+"""The actions that change something and may be asked again: nothing happens twice by it.
+
+They are not kept on disk: who acts on others looks whether it worked.
+"""
+
+AnyOnce = (
+    actions.SetPassword
+    | actions.SignOut
+    | actions.DeleteAccount
+    | actions.Link
+    | actions.Invitation
+    | actions.ResetPassword
+    | actions.RemoveAccount
+)
+"""The actions that are not asked again unless somebody asks: a second time they mean another."""
+
+AnyRequest = (
+    AnyQuestion | AnyAct | AnyOnce | actions.History | actions.Away | actions.Read | actions.Ping
+)
+"""The actions that are not writes: kept in memory alone, and not sent in the writes' order."""

@@ -1,9 +1,9 @@
 """Mirror: a client without its socket, its clock and its screen.
 
-Owns what a client must know to lose nothing and to show nothing twice: the state of the line, a
-cursor for each log, the gaps, the writes in flight, the markers, who is online. Events go in with
-the time at which they came; actions and happenings come out. Refuses to know bytes, sockets, the
-clock, randomness and how anything looks.
+Owns what a client must know to lose nothing and to show nothing twice: the state of the line, the
+logs, the writes in flight, the requests, who is online, whom we block. Events go in with the time
+at which they came; actions and happenings come out. Refuses to know bytes, sockets, the clock,
+randomness and how anything looks.
 
 Whoever drives it does, in a loop: `connected`, then `receive` for each event, `tick` when
 `next_deadline` has passed, and `disconnected`; after each of these and of any request it sends
@@ -12,62 +12,70 @@ Whoever drives it does, in a loop: `connected`, then `receive` for each event, `
 Invariants:
 - an entry is shown once: a cursor only advances, and what is not beyond it is dropped;
 - nothing is skipped in silence: a hole is a `GapFound`, and ends as `GapFilled` or `GapRemains`;
+- a message that was taken away is told without its text, in whatever order that is learnt;
 - a write is in the outbox before it is sent, is sent again under its old id after each welcome,
   and leaves the outbox only when the server says that it is stored, or refuses it for good;
-- writes leave in the order they were made, also around a refusal that asks for patience;
+- writes leave in the order they were made, also around a refusal that asks for patience, but that
+  what waits for the slow mode of a room holds up what is said there alone;
 - what a server says is believed within bounds: lists, gaps, logs and delays are limited.
 """
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+import msgspec
+
+from molva.client.crowd import ONLINE_MAX as ONLINE_MAX
+from molva.client.crowd import Crowd
 from molva.client.happenings import (
     Acknowledged,
+    AnyAct,
     AnyHappening,
+    AnyList,
+    AnyOnce,
+    AnyQuestion,
     AnyRequest,
     AwayChanged,
+    BlockingChanged,
     Farewell,
     Fenced,
     Finished,
-    GapFilled,
-    GapFound,
-    GapRemains,
     HistoryReceived,
+    InvitedTo,
     ListReceived,
-    LogChanged,
-    LogRestarted,
     Notice,
     Postponed,
     PresenceChanged,
+    PutOut,
     Refused,
     RegistrationRefused,
-    Shown,
     State,
     StateChanged,
     TypingSeen,
+    Unanswered,
     Welcomed,
 )
-from molva.client.log import GAPS_MAX, Gap, Log
+from molva.client.log import Log, author_of, person_of
+from molva.client.logs import SEQ_MAX as SEQ_MAX
+from molva.client.logs import Logs, Reading, addressed
 from molva.client.outbox import AnyWrite, MemoryOutbox, Outbox
+from molva.client.patience import Patience
+from molva.client.texts import NAME_CHARACTERS_MAX, check_action, check_name, check_text
+from molva.client.texts import TextRefused as TextRefused
 from molva.terms import actions, events, limits
 from molva.terms.errors import CLOSING, Code
-from molva.terms.ids import TAG_SEPARATOR
+from molva.terms.roles import Role, RoomKind
 
 COMMON_ROOM: Final = "#general"
 FEATURES: Final = ("echo", "presence", "ping", "typing")
 
-SEQ_MAX: Final = 2**53 - 1
-LOGS_MAX: Final = 20_000
-"""Logs kept: an account is in 200 rooms and has 2,000 direct conversations at most."""
-ONLINE_MAX: Final = 100_000
-"""Names of those online that are kept; their number is right beyond it."""
 CURSOR_NAME_CHARACTERS_MAX: Final = 257
 """What a registration may hold as the name of a cursor."""
-NAME_CHARACTERS_MAX: Final = 256
-"""A longer name of a room or a person is not a field of an action."""
 REQUESTS_MAX: Final = 64
 """Requests waiting for their answer; the oldest is given up for one more."""
+PEOPLE_MAX: Final = 10_000
+"""People whom we block, or whose words are gone, and rooms that we may join."""
 GAP_ENTRIES_MAX: Final = 1_000
 """A longer gap is not filled unasked: nobody reads a thousand lines as they rush by."""
 
@@ -79,45 +87,14 @@ ANSWER_SECONDS: Final = 10.0
 """A write or a ping unanswered for so long is asked after; a ping for so long again is the end."""
 REGISTRATION_ANSWER_SECONDS: Final = 30.0
 """A registration unanswered for so long: passwords are hashed one after the other."""
-RETRY_SECONDS_MIN: Final = 0.05
-RETRY_SECONDS_MAX: Final = 60.0
-RETRY_SECONDS_FIRST: Final = 0.25
-RETRY_SECONDS_DOUBLED_MAX: Final = 10.0
-"""Where the server asks for patience and does not say how much, it doubles from the first."""
 
 RETRIED: Final = frozenset({Code.RATE_LIMITED, Code.UNAVAILABLE, Code.BUSY})
 """Nothing of the write took effect, and the same one may succeed later."""
+OUSTED: Final = frozenset({Code.BANNED, Code.KICKED, Code.SIGNED_OUT})
+"""Somebody wants us out of a room, the server or this device: asking again changes nothing."""
+ONCE: Final = get_args(AnyOnce)
 UNREADABLE: Final = frozenset({Code.BAD_PROTOCOL, Code.TOO_LONG, Code.BAD_UTF8})
 """The line was closed over what we sent: sending the same again would close it again."""
-
-
-class TextRefused(ValueError):
-    """A text that the server would refuse; nothing was kept or sent. `code` says why."""
-
-    def __init__(self, code: Code) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class _Filling:
-    """The request for a part of a gap that is on its way."""
-
-    __slots__ = ("gap", "id", "log")
-
-    def __init__(self, log: Log, gap: Gap, id: str) -> None:
-        self.log = log
-        self.gap = gap
-        self.id = id
-
-
-class _Reading:
-    """A read marker that is to be moved."""
-
-    __slots__ = ("action", "sent")
-
-    def __init__(self, action: actions.Read) -> None:
-        self.action = action
-        self.sent = False
 
 
 class Mirror:
@@ -131,6 +108,7 @@ class Mirror:
         outbox: Outbox | None = None,
         password: str | None = None,
         token: str | None = None,
+        code: str | None = None,
         device: str | None = None,
         language: str | None = None,
         in_flight_max: int = 1,
@@ -140,7 +118,8 @@ class Mirror:
         """Make a mirror that is OFFLINE.
 
         `name`: who we want to be; empty: `register` says it later. `new_id` returns an id that this
-        account never used (printable ASCII, 64 at most). `in_flight_max`: writes sent and not
+        account never used (printable ASCII, 64 at most). `code`: a join code, an invitation or the
+        code for a second device, sent until it has let us in. `in_flight_max`: writes sent and not
         answered at once; above 1 it is faster, and a refusal such as `rate_limited` may let a later
         write overtake. `gap_entries_max`: longer gaps are filled when `fill` asks only; None: all
         are filled. `ping_seconds`: instead of what the welcome says.
@@ -150,14 +129,10 @@ class Mirror:
         """Who we are, spelled as the server does once we are welcome."""
         self.account = False
         """Whether the name has a password, as the last welcome said."""
-        self.logs: dict[str, Log] = {}
-        """All logs by key; `log` finds one by name."""
-        self.users: dict[str, str] = {}
-        """Who is online, by lower case, as far as we were told; ourselves included."""
-        self.online = 0
-        """How many are online, ourselves included."""
-        self.away: dict[str, str] = {}
-        """Who is away, by lower case, with what they said."""
+        self.blocked: dict[str, str] = {}
+        """Whom we block, by lower case."""
+        self.invited: dict[str, str] = {}
+        """Rooms that we may join because somebody invited us, by lower case."""
         self.away_text: str | None = None
         """What we said ourselves when we went away; None while we are here."""
         self.features: frozenset[str] = frozenset()
@@ -166,20 +141,26 @@ class Mirror:
         """The server does not answer: close the line, then tell `disconnected`."""
         self.resumed_elsewhere = False
         """This device lives on another connection now: coming back would only take it away."""
+        self.ousted: str | None = None
+        """Why the server put us out for longer than this line: `banned` or `signed_out`. Until
+        `register` nobody is registered."""
 
         self._new_id = new_id
         self._outbox: Outbox = MemoryOutbox() if outbox is None else outbox
         self._password = password
         self._token = token
+        self._code = code
         self._device = device
         self._language = language
         self._in_flight_max = in_flight_max
-        self._gap_entries_max = gap_entries_max
         self._ping_seconds_fixed = ping_seconds
         self._ping_seconds = ping_seconds or PING_SECONDS
 
-        self._outgoing: list[actions.AnyAction] = []
         self._happened: list[AnyHappening] = []
+        self._logs = Logs(self._happen, redirect=self._redirect, gap_entries_max=gap_entries_max)
+        self._crowd = Crowd()
+        self._patience = Patience()
+        self._outgoing: list[actions.AnyAction] = []
         self._welcomed_ever = False
         self._wanted = bool(name)
         """Whether the name may be tried: False once it was refused, until `register`."""
@@ -191,11 +172,8 @@ class Mirror:
         self._unsent_requests: deque[tuple[str, str | None]] = deque()
         """Requests to be sent, each with the write that must leave before it."""
         self._fences: dict[str, tuple[str, ...]] = {}
-        self._readings: dict[str, _Reading] = {}
-        self._to_fill: dict[str, None] = {}
-        self._filling: _Filling | None = None
-        self._retry_at = 0.0
-        self._retries = 0
+        self._held: set[str] = set()
+        """Writes that wait for the slow mode of their room."""
         self._heard_at = 0.0
         self._probe_at: float | None = None
 
@@ -225,33 +203,70 @@ class Mirror:
         """With what this device comes back."""
         return self._token
 
+    @property
+    def logs(self) -> dict[str, Log]:
+        """All logs by key; `log` finds one by name."""
+        return self._logs.by_key
+
+    @property
+    def role(self) -> str:
+        """What we are on the server."""
+        common = self.log(COMMON_ROOM)
+        return Role.GUEST.value if common is None else common.standing.role
+
+    @property
+    def users(self) -> dict[str, str]:
+        """Who is online, by lower case, as far as we were told; ourselves included."""
+        return self._crowd.users
+
+    @property
+    def online(self) -> int:
+        """How many are online, ourselves included."""
+        return self._crowd.online
+
+    @property
+    def away(self) -> dict[str, str]:
+        """Who is away, by lower case, with what they said."""
+        return self._crowd.away
+
+    def is_blocked(self, name: str) -> bool:
+        """Say whether we block somebody, however the name is spelled."""
+        return name.lower() in self.blocked or person_of(name) in self.blocked
+
+    def as_it_stands(self, conversation: str, entry: events.LogEvent) -> events.LogEvent:
+        """Return an entry that was told before as it is to be shown now: perhaps as `Gone`."""
+        log = self.log(conversation)
+        return entry if log is None else self._logs.judged(log, entry)
+
     def log(self, name: str) -> Log | None:
         """Return the log of a room or person (any case), or None when we know none.
 
         `name~tag` finds a person's also when the server calls them by the name alone.
         """
-        key = name.lower()
-        log = self.logs.get(key)
-        if log is None and TAG_SEPARATOR in key:
-            log = self.logs.get(key.partition(TAG_SEPARATOR)[0])
-            if log is not None and log.address.lower() != key:
-                return None
-        return log
+        return self._logs.find(name)
+
+    def group_of(self, people: list[str]) -> Log | None:
+        """Return a group that we are in with just these people, or None."""
+        wanted = {name.lower() for name in people} - {self.name.lower()}
+        for log in self.logs.values():
+            if log.is_group and log.joined and log.standing.people.keys() == wanted:
+                return log
+        return None
 
     def next_deadline(self) -> float | None:
         """Return the time at which `tick` is due, in seconds of the clock of `now`; or None."""
         if self.state is State.REGISTERING:
             if self._registering_since is not None:
                 return self._registering_since + REGISTRATION_ANSWER_SECONDS
-            return self._retry_at or None
+            return self._patience.until or None
         if self.state is not State.LIVE or self.dead:
             return None
-        due = self._retry_at or None
+        due = self._patience.due()
         if "ping" in self.features:
             if self._probe_at is not None:
                 asked = self._probe_at + ANSWER_SECONDS
             else:
-                asked = self._heard_at + self._patience()
+                asked = self._heard_at + self._silence_seconds()
             due = asked if due is None else min(due, asked)
         return due
 
@@ -264,7 +279,7 @@ class Mirror:
         self.resumed_elsewhere = False
         self._heard_at = now
         self._probe_at = None
-        self._retry_at = 0.0
+        self._patience.until = 0.0
         self._become(State.REGISTERING)
         if self._wanted:
             self._send_registration(now)
@@ -276,22 +291,28 @@ class Mirror:
         *,
         password: str | None = None,
         token: str | None = None,
+        code: str | None = None,
         outbox: Outbox | None = None,
     ) -> None:
         """Become somebody: before the first welcome, or after a `RegistrationRefused`.
 
         Another name than before needs an outbox of its own: writes are sent for who wrote them.
-        Raises TextRefused for a name or a password that cannot be sent.
+        Raises TextRefused for a name, a password or a code that cannot be sent.
         """
-        _check_name(name)
-        if password is not None and not password.isprintable():
-            raise TextRefused(Code.BAD_TEXT)
+        check_name(name)
+        for text in (password, code):
+            if text is not None and not text.isprintable():
+                raise TextRefused(Code.BAD_TEXT)
+        if code is not None and len(code) > limits.CODE_CHARACTERS_MAX:
+            raise TextRefused(Code.BAD_CODE)
         if name.lower() != self.name.lower():
-            self._forget_identity(rooms_too=True)
+            self._logs.forget(rooms_too=True)
         self.name = name
+        self.ousted = None
         self._wanted = True
         self._password = password
         self._token = token
+        self._code = code or self._code
         if outbox is not None:
             self._outbox = outbox
         if self.state is State.REGISTERING and self._registering_since is None:
@@ -301,18 +322,18 @@ class Mirror:
         """The connection is gone. What was in flight is sent again after the next welcome."""
         if self.state is State.OFFLINE:
             return
+        if self.state is State.LIVE:
+            self._give_up_once()
         self._outgoing.clear()
         self._in_flight.clear()
         self._unsent.clear()
         self._unsent_requests.clear()
         self._fences.clear()
-        self._filling = None
+        self._logs.cut_off()
         self._registering_since = None
-        self._retry_at = 0.0
+        self._patience.until = 0.0
         self._probe_at = None
         self.dead = False
-        for reading in self._readings.values():
-            reading.sent = False
         for id in [id for id, request in self._requests.items() if type(request) is actions.Ping]:
             del self._requests[id]
         self._become(State.OFFLINE)
@@ -336,7 +357,7 @@ class Mirror:
             if self._registering_since is not None:
                 if now >= self._registering_since + REGISTRATION_ANSWER_SECONDS:
                     self.dead = True
-            elif self._retry_at and now >= self._retry_at:
+            elif self._patience.until and now >= self._patience.until:
                 self._send_registration(now)
             return
         if self.state is not State.LIVE:
@@ -344,12 +365,13 @@ class Mirror:
         if "ping" in self.features:
             if self._probe_at is not None:
                 self.dead = now >= self._probe_at + ANSWER_SECONDS
-            elif now >= self._heard_at + self._patience():
+            elif now >= self._heard_at + self._silence_seconds():
                 self._probe_at = now
                 id = self._new_id()
                 ping = self._requests[id] = actions.Ping(id=id)
                 self._send_request(id, ping)
-        if self._retry_at and now >= self._retry_at:
+        due = self._patience.due()
+        if due is not None and now >= due:
             self._pump(now)
 
     # -- Writes --------------------------------------------------------------------------------
@@ -360,32 +382,51 @@ class Mirror:
         It is kept before this returns, and leaves when the line allows. Raises TextRefused,
         OutboxFull, and OSError when the outbox cannot keep it.
         """
-        _check(text, empty_allowed=False, bytes_max=limits.TEXT_BYTES_MAX, lines=True)
+        check_text(text, empty_allowed=False, bytes_max=limits.TEXT_BYTES_MAX, lines=True)
         if to is not None:
-            _check_name(to)
+            check_name(to)
         elif room is not None:
-            _check_name(room)
+            check_name(room)
         id = self._new_id()
         if to is not None:
             return self._write(actions.NewWhisper(to=to, text=text, id=id), id, now)
         return self._write(actions.NewMessage(text=text, room=room or COMMON_ROOM, id=id), id, now)
 
-    def create(self, room: str, now: float, *, topic: str | None = None) -> str:
+    def create(
+        self,
+        room: str,
+        now: float,
+        *,
+        topic: str | None = None,
+        kind: RoomKind = RoomKind.PUBLIC,
+    ) -> str:
         """Make a room; return the write's id. Raises as `send` does."""
-        _check_name(room)
-        _check(topic or "", empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
+        check_name(room)
+        check_text(topic or "", empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
         id = self._new_id()
-        return self._write(actions.Create(room=room, topic=topic, id=id), id, now)
+        return self._write(actions.Create(room=room, topic=topic, kind=kind, id=id), id, now)
+
+    def group(self, people: list[str], now: float) -> str:
+        """Begin a conversation of several people; return the write's id. Raises as `send` does.
+
+        Its `Acknowledged` says under which label: a group has no name.
+        """
+        if len(people) > limits.GROUP_PEOPLE_MAX:
+            raise TextRefused(Code.LIMIT_REACHED)
+        id = self._new_id()
+        action = actions.Create(kind=RoomKind.GROUP, people=people, id=id)
+        check_action(action)
+        return self._write(action, id, now)
 
     def join(self, room: str, now: float) -> str:
         """Become a member of a room; return the write's id. Raises as `send` does."""
-        _check_name(room)
+        check_name(room)
         id = self._new_id()
         return self._write(actions.Join(room=room, id=id), id, now)
 
     def leave(self, room: str, now: float) -> str:
         """Cease to be a member of a room; return the write's id. Raises as `send` does."""
-        _check_name(room)
+        check_name(room)
         id = self._new_id()
         return self._write(actions.Leave(room=room, id=id), id, now)
 
@@ -394,8 +435,8 @@ class Mirror:
 
         Raises as `send` does.
         """
-        _check_name(room)
-        _check(text, empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
+        check_name(room)
+        check_text(text, empty_allowed=True, bytes_max=limits.TOPIC_BYTES_MAX, lines=False)
         id = self._new_id()
         return self._write(actions.Topic(room=room, text=text, id=id), id, now)
 
@@ -415,9 +456,9 @@ class Mirror:
 
         Answered by `HistoryReceived` or `Refused`. Raises TextRefused.
         """
-        _check_name(conversation)
+        check_name(conversation)
         log = self.log(conversation)
-        room, person = _addressed(conversation if log is None else log.address)
+        room, person = addressed(conversation if log is None else log.address)
         return self._request(
             actions.History(
                 room=room,
@@ -430,13 +471,22 @@ class Mirror:
             )
         )
 
+    def ask(self, request: AnyQuestion | AnyAct | AnyOnce, now: float) -> str:
+        """Ask for something or change something; return the request's id, whatever it had.
+
+        Answered by `ListReceived`, `Finished` or `Refused`; by `Unanswered` when it is of AnyOnce
+        and the line breaks. Raises TextRefused.
+        """
+        check_action(request)
+        return self._request(msgspec.structs.replace(request, id=self._new_id()))
+
     def list_users(self, now: float, *, room: str | None = None) -> str:
         """Ask who is online, or in a room; answered by `ListReceived` or `Refused`.
 
         Raises TextRefused.
         """
         if room is not None:
-            _check_name(room)
+            check_name(room)
         return self._request(actions.Users(room=room, id=self._new_id()))
 
     def list_rooms(self, now: float) -> str:
@@ -449,7 +499,7 @@ class Mirror:
         Answered by `Finished` or `Refused`. Raises TextRefused.
         """
         if text is not None:
-            _check(text, empty_allowed=True, bytes_max=limits.AWAY_BYTES_MAX, lines=False)
+            check_text(text, empty_allowed=True, bytes_max=limits.AWAY_BYTES_MAX, lines=False)
         for id in [id for id, request in self._requests.items() if type(request) is actions.Away]:
             del self._requests[id]  # Only the newest counts, also after a cut.
         self.away_text = text
@@ -464,12 +514,11 @@ class Mirror:
         log = self.log(conversation)
         if log is None or log.is_own or log.cursor <= log.read:
             return
-        key = log.name.lower()
-        waiting = self._readings.get(key)
+        waiting = self._logs.readings.get(log)
         if waiting is not None and waiting.action.through >= log.cursor:
             return
-        room, person = _addressed(log.address)
-        self._readings[key] = _Reading(
+        room, person = addressed(log.address)
+        self._logs.readings[log] = Reading(
             actions.Read(through=log.cursor, room=room, with_=person, id=self._new_id())
         )
         self._pump(now)
@@ -477,8 +526,8 @@ class Mirror:
     def typing(self, conversation: str, now: float) -> None:
         """Tell the others that we are typing; not kept, not sent when there is no line."""
         if self.state is State.LIVE:
-            _check_name(conversation)
-            room, person = _addressed(conversation)
+            check_name(conversation)
+            room, person = addressed(conversation)
             self._outgoing.append(actions.Typing(room=room, to=person))
 
     def quit(self, now: float) -> None:
@@ -490,30 +539,30 @@ class Mirror:
         """Ask for the gaps of a conversation that were too long to be filled unasked."""
         log = self.log(conversation)
         if log is not None and not log.is_own and log.gaps:
-            for gap in log.gaps:
-                gap.filling = True
-            self._to_fill[log.name.lower()] = None
+            self._logs.fill(log)
             self._pump(now)
 
     # -- Registration --------------------------------------------------------------------------
 
     def _send_registration(self, now: float) -> None:
         cursors = {
-            log.address: log.cursor
+            log.cursor_name: log.cursor
             for log in self.logs.values()
-            if log.joined and len(log.address) <= CURSOR_NAME_CHARACTERS_MAX
+            if log.joined and len(log.cursor_name) <= CURSOR_NAME_CHARACTERS_MAX
         }
         while len(cursors) > limits.CURSORS_MAX:
             # Logs are kept in the order they were last heard of at a welcome: the quiet ones go.
             # The server starts those at their read marker, and what was shown already is dropped.
             del cursors[next(iter(cursors))]
         self._registering_since = now
-        self._retry_at = 0.0
+        self._patience.until = 0.0
         self._outgoing.append(
             actions.Registration(
                 name=self.name,
-                password=self._password,
+                # With both one logs in anew; the token alone is enough to come back.
+                password=self._password if self._token is None else None,
                 token=self._token,
+                code=self._code,
                 device=self._device,
                 language=self._language,
                 features=list(FEATURES),
@@ -528,14 +577,14 @@ class Mirror:
         if event.result == "successful":
             self._welcome(event, now)
         elif event.code in RETRIED:
-            self._retry_at = now + self._delay(event.retry_after)
+            self._patience.until = now + self._patience.delay(event.retry_after)
             self._happened.append(Notice(event.text or "", event.code))
         elif event.code == Code.BAD_TOKEN and self._token is not None:
             # A guest whose name was held too long is a new guest now, whose direct conversations
             # begin anew. An account keeps its logs; it will be asked for its password.
             self._token = None
             if not self.account:
-                self._forget_identity(rooms_too=False)
+                self._logs.forget(rooms_too=False)
             self._send_registration(now)
         else:
             self._wanted = False
@@ -544,9 +593,11 @@ class Mirror:
     def _welcome(self, event: events.Result, now: float) -> None:
         first = not self._welcomed_ever
         self._welcomed_ever = True
-        self._retries = 0
+        self._patience.succeeded()
+        self._code = None
         if event.name and event.name.isprintable() and len(event.name) <= NAME_CHARACTERS_MAX:
             self.name = event.name
+        self._logs.own_name = self.name
         self.account = bool(event.account)
         token = event.token
         if token is not None and not (
@@ -559,7 +610,9 @@ class Mirror:
         self.features = frozenset(event.features or ())
         if self._ping_seconds_fixed is None:
             self._ping_seconds = _within(event.ping_seconds, PING_SECONDS)
-        self._set_online(event.users or [], event.online)
+        self.blocked = {name.lower(): name for name in (event.blocked or [])[:PEOPLE_MAX]}
+        self.invited = {room.lower(): room for room in (event.invited or [])[:PEOPLE_MAX]}
+        self._crowd.set(event.users or [], event.online)
         self.away.clear()
         self._become(State.LIVE)
         pending = self._outbox.pending()
@@ -575,8 +628,13 @@ class Mirror:
                 len(pending),
             )
         )
-        self._take_snapshots(event.conversations or [])
-        self._unsent = deque(write.action for write in pending)
+        self._logs.take_snapshots(event.conversations or [])
+        common = self.log(COMMON_ROOM)
+        if common is not None and event.role is not None:
+            common.standing.role = event.role
+        elif common is not None and not self.account and common.standing.role == Role.MEMBER:
+            common.standing.role = Role.GUEST.value
+        self._queue_again()
         if self.away_text is not None and not any(
             type(request) is actions.Away for request in self._requests.values()
         ):
@@ -585,282 +643,121 @@ class Mirror:
         self._unsent_requests = deque((id, self._last_write) for id in self._requests)
         self._send_requests()
 
-    def _forget_identity(self, *, rooms_too: bool) -> None:
-        """Forget what belongs to the account; a room is the same log for everybody."""
-        for key in [key for key, log in self.logs.items() if rooms_too or not log.is_room]:
-            del self.logs[key]
-            self._to_fill.pop(key, None)
-            self._readings.pop(key, None)
-
     # -- Logs ----------------------------------------------------------------------------------
 
     def _on_conversations(self, event: events.Conversations, now: float) -> None:
-        self._take_snapshots(event.conversations)
+        self._logs.take_snapshots(event.conversations)
         self._pump(now)
 
-    def _take_snapshots(self, snapshots: list[events.Conversation]) -> None:
-        for snapshot in snapshots:
-            name = snapshot.room or snapshot.with_ or snapshot.log
-            if not name or not 0 <= snapshot.cursor <= snapshot.head <= SEQ_MAX:
-                continue
-            log = self._take_out(name, snapshot.tag)
-            if log is None:
-                if len(self.logs) >= LOGS_MAX:
-                    continue
-                log = Log(name, cursor=snapshot.cursor)
-            elif snapshot.head < log.cursor:
-                # The log we knew under this name has ended.
-                log.restart(snapshot.cursor)
-                self._happened.append(LogRestarted(name))
-            elif snapshot.cursor > log.cursor:
-                if log.joined:
-                    self._open_gap(log, snapshot.cursor)
-                else:
-                    # We were away by our own will: what was said meanwhile was not for us.
-                    log.restart(snapshot.cursor)
-            self.logs[name.lower()] = log
-            log.stand(snapshot)
-            if any(gap.filling for gap in log.gaps):
-                self._to_fill[name.lower()] = None
-            self._happened.append(LogChanged(log.name))
-
-    def _take_out(self, name: str, tag: str | None) -> Log | None:
-        """Take the log that a snapshot is about from the others; None when it is new to us.
-
-        A guest's name passes to another: the log that had it before steps aside under its tag.
-        """
-        key = name.lower()
-        log = self.logs.get(key)
-        if log is not None and log.tag is not None and tag is not None and log.tag != tag:
-            self._to_fill.pop(key, None)
-            self._readings.pop(key, None)
-            del self.logs[key]
-            log.name = log.address
-            self.logs[log.name.lower()] = log
-            self._happened.append(LogRestarted(name))
-            log = None
-        if log is None:
-            log = self.log(name)
-        if log is not None:
-            before = log.name.lower()
-            del self.logs[before]
-            reading = self._readings.pop(before, None)
-            if reading is not None:
-                # It is this log's marker that moves, whoever has its name by then.
-                self._readings[key] = reading
-            if before != key:
-                self._to_fill.pop(before, None)
-        return log
-
     def _on_entry(self, event: events.LogEvent, now: float) -> None:
-        self._show(event, now)
+        log = self._logs.show(event)
+        if log is not None:
+            self._learn(log, event, now)
         # Also where it was shown before: the acknowledgement may have been lost with the line.
         self._acknowledge(event, now)
-
-    def _show(self, event: events.LogEvent, now: float) -> None:
-        name = self._conversation_of(event)
-        seq = event.seq
-        if seq is None:
-            # A server of 2022: it numbers nothing, so nothing can come twice or be missing.
-            self._happened.append(Shown(name, event))
-            return
-        log = self._log_or_new(name)
-        if log is None or not log.cursor < seq <= SEQ_MAX:
-            return
-        hole = seq > log.cursor + 1
-        if hole:
-            self._open_gap(log, seq - 1)
-        log.deliver(event, seq)
-        self._happened.append(Shown(log.name, event))
-        self._learn(log, event)
-        if hole:
+        if self._logs.wants:
             self._pump(now)
-
-    def _learn(self, log: Log, event: events.LogEvent) -> None:
-        """Take in what an entry changes beside being shown."""
-        kind = type(event)
-        if kind is events.NewMessage or kind is events.NewWhisper:
-            return
-        if isinstance(event, events.Topic):
-            log.topic = event.text
-            self._happened.append(LogChanged(log.name))
-        elif isinstance(event, events.Read):
-            other = self.log(event.room or event.with_ or "")
-            if other is not None:
-                self._mark_read(other, event.through, event.unread)
-        elif isinstance(event, events.RoomLeft):
-            other = self.log(event.room)
-            if other is not None:
-                other.joined = False
-                self._happened.append(LogChanged(other.name))
-        elif isinstance(event, events.RoomJoined):
-            other = self.log(event.room)
-            if other is not None and not other.joined:
-                other.joined = True
-                self._happened.append(LogChanged(other.name))
-
-    def _mark_read(self, log: Log, through: int, unread: int | None) -> None:
-        log.mark_read(through, unread=unread)
-        self._happened.append(LogChanged(log.name))
-        key = log.name.lower()
-        waiting = self._readings.get(key)
-        if waiting is not None and waiting.action.through <= through:
-            del self._readings[key]
-
-    def _conversation_of(self, event: events.LogEvent) -> str:
-        if isinstance(event, events.NewMessage):
-            return event.room or COMMON_ROOM
-        if isinstance(event, events.NewWhisper):
-            if event.to is not None and self._is_own(event.from_):
-                return event.to
-            return event.from_
-        if isinstance(event, events.Created | events.Joined | events.Left | events.Topic):
-            return event.room
-        return event.log
-
-    def _log_or_new(self, name: str) -> Log | None:
-        log = self.log(name)
-        if log is None and len(self.logs) < LOGS_MAX:
-            log = self.logs[name.lower()] = Log(name)
-        return log
-
-    def _is_own(self, name: str) -> bool:
-        return name == self.name or name.lower() == self.name.lower()
-
-    # -- Gaps ----------------------------------------------------------------------------------
 
     def _on_gap(self, event: events.Gap, now: float) -> None:
-        name = event.room or event.with_ or event.log
-        if not name or not 0 <= event.after < event.through <= SEQ_MAX:
-            return
-        log = self._log_or_new(name)
-        if log is not None and event.through > log.cursor:
-            self._open_gap(log, event.through)
-            self._pump(now)
+        self._logs.skip(event)
+        self._pump(now)
 
-    def _open_gap(self, log: Log, through: int) -> None:
-        """Skip to `through` and say so; the gap begins at the cursor, whatever the server says."""
-        after = log.cursor
-        log.skip(through)
-        count = through - after
-        filling = not log.is_own and (
-            self._gap_entries_max is None or count <= self._gap_entries_max
-        )
-        self._happened.append(GapFound(log.name, after, through, filling))
-        if log.is_own:
-            # No `history` reaches it. What it told stands in the snapshots as well.
-            self._happened.append(GapRemains(log.name, after, through))
-            return
-        log.gaps.append(Gap(after, through, filling=filling))
-        if filling:
-            self._to_fill[log.name.lower()] = None
-        if len(log.gaps) > GAPS_MAX:
-            lost = log.gaps.pop(0)
-            self._happened.append(GapRemains(log.name, lost.after, lost.through))
+    def _learn(self, log: Log, event: events.LogEvent, now: float) -> None:
+        """Take in what an entry says of ourselves, or of what waits."""
+        # What the welcome told of stands there as it was at the end of the log.
+        fresh = log.standing.through < (event.seq or 0)
+        match event:
+            case events.RoomLeft(room=room, cause=cause, from_=by, reason=reason):
+                self._let_go(room, now)
+                if cause is not None:
+                    self._happened.append(PutOut(room, cause, by, reason))
+            case events.RoomInvited(room=room, from_=by):
+                if fresh and len(self.invited) < PEOPLE_MAX:
+                    self.invited[room.lower()] = room
+                self._happened.append(InvitedTo(room, by))
+            case events.RoomJoined(room=room) if fresh:
+                self.invited.pop(room.lower(), None)
+            case events.Blocked(user=user) | events.Unblocked(user=user):
+                blocked = isinstance(event, events.Blocked)
+                if fresh and not blocked:
+                    self.blocked.pop(user.lower(), None)
+                elif fresh and len(self.blocked) < PEOPLE_MAX:
+                    self.blocked[user.lower()] = user
+                self._happened.append(BlockingChanged(user, blocked))
+            case events.Mode(room=room) | events.Role(room=room) | events.Renamed(room=room):
+                # Its slow mode may be over, or not be ours any more.
+                self._let_go(room, now)
+            case _:
+                pass
 
-    def _ask_to_fill(self) -> None:
-        """Ask for the next page of the oldest gap, one page at a time."""
-        while self._to_fill and self._filling is None:
-            key = next(iter(self._to_fill))
-            log = self.logs.get(key)
-            gap = None
-            if log is not None:
-                gap = next((gap for gap in log.gaps if gap.filling), None)
-            if log is None or gap is None:
-                del self._to_fill[key]
-                continue
-            room, person = _addressed(log.address)
-            id = self._new_id()
-            self._filling = _Filling(log, gap, id)
-            self._outgoing.append(
-                actions.History(
-                    room=room, with_=person, after=gap.after, limit=limits.HISTORY_PAGE_MAX, id=id
-                )
-            )
+    def _let_go(self, room: str, now: float) -> None:
+        """Try what waits for the slow mode of a room."""
+        self._patience.forgive(room)
+        self._queue_again()
+        self._pump(now)
 
-    def _fill_from(self, filling: _Filling, page: events.History, now: float) -> None:
-        log, gap = filling.log, filling.gap
-        if gap not in log.gaps:
-            return  # Given up, or the log began anew, while the page was on its way.
-        before = gap.after
-        for entry in page.entries:
-            self._acknowledge(entry, now)
-            seq = entry.seq
-            if seq is None or seq <= gap.after:
-                continue
-            if seq > gap.through:
-                self._remain(log, gap, gap.through)
-                break
-            if seq > gap.after + 1:
-                self._remain(log, gap, seq - 1)
-            gap.after = seq
-            log.backfill(entry, seq)
-            self._happened.append(Shown(log.name, entry, True))
-        if gap.after < gap.through and (not page.more or gap.after == before):
-            self._remain(log, gap, gap.through)
-        if gap.after >= gap.through:
-            log.close(gap)
-            self._happened.append(GapFilled(log.name, gap.start, gap.through))
-            self._happened.append(LogChanged(log.name))
-
-    def _remain(self, log: Log, gap: Gap, through: int, code: str | None = None) -> None:
-        if through > gap.after:
-            self._happened.append(GapRemains(log.name, gap.after, through, code))
-            gap.after = through
+    def _redirect(self, was: str, name: str) -> None:
+        """Have what was written to a room go to it under the name that it has now."""
+        key = was.lower()
+        for write in self._outbox.pending():
+            action = write.action
+            if isinstance(action, actions.Create):
+                if (action.room or "").lower() == key:
+                    break  # What follows is for the room that this one makes.
+            elif not isinstance(action, actions.NewWhisper) and action.id is not None:
+                if (action.room or COMMON_ROOM).lower() == key:
+                    moved = msgspec.structs.replace(action, room=name)
+                    self._outbox.redirect(action.id, moved)
+        self._patience.forgive(was)
+        if self.state is State.LIVE:
+            self._queue_again()
 
     # -- Answers -------------------------------------------------------------------------------
 
     def _acknowledge(self, event: events.LogEvent, now: float) -> None:
         """An entry of ours that comes back under its id is its own acknowledgement."""
-        id = getattr(event, "id", None)
-        if id is None:
-            return
-        if isinstance(event, events.NewMessage | events.NewWhisper | events.Topic):
-            author = event.from_
-        elif isinstance(event, events.Created | events.Joined | events.Left):
-            author = event.user
-        else:
-            return
+        id: str | None = getattr(event, "id", None)
         # Ids are unique for an account only: another's may look like ours.
-        if self._is_own(author):
-            self._settle(id, event.seq, now)
+        own_log = getattr(event, "log", None) is not None
+        if id is None or not (own_log or self._is_own(author_of(event))):
+            return
+        if not self._settle(id, event.seq, getattr(event, "room", None), now):
+            request = self._requests.get(id)
+            if request is not None and not isinstance(request, actions.Read | actions.Ping):
+                del self._requests[id]
+                self._happened.append(Finished(id, True))
 
-    def _settle(self, id: str, seq: int | None, now: float) -> bool:
+    def _is_own(self, name: str) -> bool:
+        return name == self.name or name.lower() == self.name.lower()
+
+    def _settle(self, id: str, seq: int | None, room: str | None, now: float) -> bool:
         self._in_flight.pop(id, None)
         if not self._outbox.settle(id):
             return False
-        self._retries = 0
-        self._happened.append(Acknowledged(id, seq))
+        self._patience.succeeded()
+        self._happened.append(Acknowledged(id, seq, room))
         self._pump(now)
         return True
 
     def _on_stored(self, event: events.Stored, now: float) -> None:
-        if not self._settle(event.id, event.seq, now):
-            self._finish_reading(event.id)
+        self._finish(event.id, event.seq, event.room, now)
 
     def _on_done(self, event: events.Done, now: float) -> None:
-        if event.id is None:
-            return
-        if self._settle(event.id, None, now) or self._finish_reading(event.id):
-            return
-        if self._requests.pop(event.id, None) is not None:
-            self._happened.append(Finished(event.id))
+        if event.id is not None:
+            self._finish(event.id, None, None, now)
 
-    def _finish_reading(self, id: str) -> bool:
-        for key, reading in self._readings.items():
-            if reading.action.id == id:
-                log = self.logs.get(key)
-                del self._readings[key]
-                if log is not None:
-                    self._mark_read(log, reading.action.through, None)
-                return True
-        return False
+    def _finish(self, id: str, seq: int | None, room: str | None, now: float) -> None:
+        if self._settle(id, seq, room, now) or self._logs.finish_reading(id):
+            return
+        request = self._requests.pop(id, None)
+        if request is not None:
+            self.account = self.account or isinstance(request, actions.SetPassword)
+            self._happened.append(Finished(id))
 
     def _on_history(self, event: events.History, now: float) -> None:
-        filling = self._filling
-        if filling is not None and event.id == filling.id:
-            self._filling = None
-            self._fill_from(filling, event, now)
+        for entry in event.entries:
+            self._acknowledge(entry, now)
+        if self._logs.answer(event):
             self._pump(now)
             return
         request = self._requests.pop(event.id, None) if event.id else None
@@ -868,16 +765,20 @@ class Mirror:
             name = event.room or event.with_ or request.room or request.with_ or COMMON_ROOM
             log = self.log(name)
             name = name if log is None else log.name
-            for entry in event.entries:
-                self._acknowledge(entry, now)
-            self._happened.append(
-                HistoryReceived(event.id, name, event.entries, event.head, event.more)
-            )
+            page = event.entries
+            if log is not None:
+                for entry in page:
+                    self._logs.heed(log, entry)
+                page = [self._logs.judged(log, entry) for entry in page]
+            self._happened.append(HistoryReceived(event.id, name, page, event.head, event.more))
+            self._pump(now)
 
-    def _on_list(self, event: events.Users | events.Rooms, now: float) -> None:
+    def _on_list(self, event: AnyList, now: float) -> None:
         if isinstance(event, events.Users) and event.room is None:
-            self._set_online(event.users, event.online)
-            self.away = {name.lower(): text for name, text in (event.away or {}).items()}
+            self._crowd.set(event.users, event.online)
+            self._crowd.away = {name.lower(): text for name, text in (event.away or {}).items()}
+        elif isinstance(event, events.Blocks):
+            self.blocked = {name.lower(): name for name in event.users[:PEOPLE_MAX]}
         if event.id is not None and self._requests.pop(event.id, None) is not None:
             self._happened.append(ListReceived(event.id, event))
 
@@ -897,13 +798,9 @@ class Mirror:
         id = event.id
         if id is not None and self._outbox.is_pending(id):
             self._refuse_write(id, event, now)
-        elif self._filling is not None and id == self._filling.id:
-            filling, self._filling = self._filling, None
+        elif self._logs.refuse(id, event.code, later=event.code in RETRIED):
             if event.code in RETRIED:
-                self._wait(event.retry_after, now)
-            elif filling.gap in filling.log.gaps:
-                self._remain(filling.log, filling.gap, filling.gap.through, event.code)
-                filling.log.close(filling.gap)
+                self._patience.wait(event.retry_after, now)
             self._pump(now)
         elif id is not None and self._refuse_reading(id, event, now):
             pass
@@ -915,17 +812,40 @@ class Mirror:
             self._happened.append(Notice(event.text, event.code))
 
     def _refuse_write(self, id: str, event: events.Error, now: float) -> None:
-        if event.code in RETRIED or (event.code in CLOSING and event.code not in UNREADABLE):
+        sent = self._in_flight.get(id)
+        closing = event.code in CLOSING and event.code not in UNREADABLE | OUSTED
+        if event.code in RETRIED or event.code == Code.SLOW_MODE or closing:
             self._in_flight.pop(id, None)
             # This copy is answered: a pong asked for before says nothing of the next one.
             for fence, ids in self._fences.items():
                 self._fences[fence] = tuple(other for other in ids if other != id)
-            seconds = self._wait(event.retry_after, now)
+            if event.code == Code.SLOW_MODE and isinstance(sent, actions.NewMessage):
+                room = sent.room or COMMON_ROOM
+                seconds = self._patience.wait_in(room, event.retry_after, now)
+            else:
+                seconds = self._patience.wait(event.retry_after, now)
             self._queue_again()
             self._happened.append(Postponed(id, event.code, event.text, seconds))
+        elif sent is not None and self._redirected(id, sent):
+            # It was on its way when its room was called otherwise.
+            self._in_flight.pop(id)
+            self._queue_again()
         else:
             self._give_up(id, event.code, event.text)
         self._pump(now)
+
+    def _redirected(self, id: str, sent: AnyWrite) -> bool:
+        return any(
+            write.action is not sent for write in self._outbox.pending() if write.action.id == id
+        )
+
+    def _give_up_once(self) -> None:
+        """Let go of what was asked on this line and must not be asked twice."""
+        unsent = {id for id, _ in self._unsent_requests}
+        for id, request in list(self._requests.items()):
+            if isinstance(request, ONCE) and id not in unsent:
+                del self._requests[id]
+                self._happened.append(Unanswered(id))
 
     def _give_up(self, id: str, code: str, text: str) -> None:
         self._in_flight.pop(id, None)
@@ -936,19 +856,25 @@ class Mirror:
         self._happened.append(Refused(id, code, text, action))
 
     def _refuse_reading(self, id: str, event: events.Error, now: float) -> bool:
-        for key, reading in self._readings.items():
+        for log, reading in self._logs.readings.items():
             if reading.action.id == id:
                 if event.code in RETRIED:
                     reading.sent = False
-                    self._wait(event.retry_after, now)
+                    self._patience.wait(event.retry_after, now)
                 else:
-                    del self._readings[key]
+                    del self._logs.readings[log]
                 return True
         return False
 
     def _on_bye(self, event: events.Bye, now: float) -> None:
         if event.code == Code.RESUMED_ELSEWHERE:
             self.resumed_elsewhere = True
+        elif event.code in (Code.BANNED, Code.SIGNED_OUT):
+            # To come back at once would be refused, or undo what somebody of us just asked for.
+            self.ousted = event.code
+            self._wanted = False
+            if event.code == Code.SIGNED_OUT:
+                self._token = None
         if event.code in UNREADABLE and self._in_flight:
             self._give_up(next(iter(self._in_flight)), event.code, event.text)
         self._happened.append(Farewell(event.text, event.code))
@@ -958,52 +884,28 @@ class Mirror:
 
     # -- People --------------------------------------------------------------------------------
 
-    def _set_online(self, names: list[str], online: int | None) -> None:
-        self.users = {name.lower(): name for name in names[:ONLINE_MAX]}
-        self.online = len(names) if online is None else max(online, len(self.users))
-
-    def _arrive(self, name: str) -> bool:
-        key = name.lower()
-        if key in self.users:
-            return False
-        if len(self.users) < ONLINE_MAX:
-            self.users[key] = name
-        return True
-
-    def _depart(self, name: str) -> None:
-        key = name.lower()
-        self.users.pop(key, None)
-        self.away.pop(key, None)
-
-    def _on_new_user(self, event: events.NewUser, now: float) -> None:
-        if self._arrive(event.user):
-            self.online += 1
-            self._happened.append(PresenceChanged([event.user], []))
-
-    def _on_user_left(self, event: events.UserLeft, now: float) -> None:
-        self._depart(event.user)
-        self.online = max(len(self.users), self.online - 1)
-        self._happened.append(PresenceChanged([], [event.user]))
-
-    def _on_presence(self, event: events.Presence, now: float) -> None:
-        left = event.left or []
-        for name in left:
-            self._depart(name)
-        arrived = [name for name in event.arrived or [] if self._arrive(name)]
-        self.online = max(event.online, 0)
-        self._happened.append(PresenceChanged(arrived, left))
+    def _on_presence(
+        self, event: events.NewUser | events.UserLeft | events.Presence, now: float
+    ) -> None:
+        arrived, left = (
+            [name for name in names if not self.is_blocked(name)]
+            for names in self._crowd.take(event)
+        )
+        if arrived or left:
+            self._happened.append(PresenceChanged(arrived, left))
 
     def _on_away(self, event: events.Away, now: float) -> None:
-        if event.text is None:
-            self.away.pop(event.user.lower(), None)
-        elif len(self.away) < ONLINE_MAX:
-            self.away[event.user.lower()] = event.text
+        self._crowd.set_away(event.user, event.text)
         self._happened.append(AwayChanged(event.user, event.text))
 
     def _on_typing(self, event: events.Typing, now: float) -> None:
-        self._happened.append(TypingSeen(event.room or event.from_, event.from_))
+        if not self.is_blocked(event.from_):
+            self._happened.append(TypingSeen(event.room or event.from_, event.from_))
 
     # -- Inside --------------------------------------------------------------------------------
+
+    def _happen(self, happening: AnyHappening) -> None:
+        self._happened.append(happening)
 
     def _become(self, state: State) -> None:
         self.state = state
@@ -1035,7 +937,7 @@ class Mirror:
         """
         while self._unsent_requests:
             id, write = self._unsent_requests[0]
-            if write is not None and write not in self._in_flight:
+            if write is not None and write not in self._in_flight and write not in self._held:
                 if self._outbox.is_pending(write):
                     return
             self._unsent_requests.popleft()
@@ -1052,57 +954,47 @@ class Mirror:
 
     def _pump(self, now: float) -> None:
         """Send what may leave now: writes in order, markers, the next page of a gap."""
-        if self.state is not State.LIVE or now < self._retry_at:
+        if self.state is not State.LIVE:
             return
-        self._retry_at = 0.0
+        if self._patience.release(now):
+            self._queue_again()
+        if not self._patience.passes(now):
+            return
         while self._unsent and len(self._in_flight) < self._in_flight_max:
             action = self._unsent.popleft()
             id = action.id
             if id is None or not self._outbox.is_pending(id):
                 continue
+            if isinstance(action, actions.NewMessage):
+                if (action.room or COMMON_ROOM).lower() in self._patience.rooms:
+                    self._held.add(id)
+                    continue
             self._in_flight[id] = action
             self._outbox.mark_sent(id)
             self._outgoing.append(action)
         self._send_requests()
-        for reading in self._readings.values():
+        for reading in self._logs.readings.values():
             if not reading.sent:
                 reading.sent = True
                 self._outgoing.append(reading.action)
-        if self._to_fill:
-            self._ask_to_fill()
+        question = self._logs.question(self._new_id)
+        if question is not None:
+            self._outgoing.append(question)
 
     def _queue_again(self) -> None:
         """Line up all that is pending and not in flight, in the order it was written."""
+        self._held.clear()
         self._unsent = deque(
             write.action
             for write in self._outbox.pending()
             if write.action.id not in self._in_flight
         )
 
-    def _wait(self, retry_after: float | None, now: float) -> float:
-        seconds = self._delay(retry_after)
-        self._retry_at = max(self._retry_at, now + seconds)
-        return seconds
-
-    def _delay(self, retry_after: float | None) -> float:
-        self._retries += 1
-        if retry_after is None:
-            doubled = RETRY_SECONDS_FIRST * 2.0 ** min(self._retries - 1, 16)
-            return min(doubled, RETRY_SECONDS_DOUBLED_MAX)
-        return _within(
-            retry_after, RETRY_SECONDS_FIRST, low=RETRY_SECONDS_MIN, high=RETRY_SECONDS_MAX
-        )
-
-    def _patience(self) -> float:
+    def _silence_seconds(self) -> float:
         """Seconds of silence before we ask; fewer while an answer is awaited."""
-        if self._in_flight or self._filling is not None:
+        if self._in_flight or self._logs.asking:
             return min(self._ping_seconds, ANSWER_SECONDS)
         return self._ping_seconds
-
-
-def _addressed(conversation: str) -> tuple[str | None, str | None]:
-    """Tell a room from a person: (room, None) or (None, name)."""
-    return (conversation, None) if conversation.startswith("#") else (None, conversation)
 
 
 def _within(
@@ -1118,58 +1010,21 @@ def _within(
     return min(max(value, low), high)
 
 
-def _check_name(name: str) -> None:
-    """Refuse what cannot even be sent; what a name may be is the server's to say."""
-    if not name:
-        raise TextRefused(Code.NAME_EMPTY)
-    if len(name) > NAME_CHARACTERS_MAX:
-        raise TextRefused(Code.NAME_TOO_LONG)
-    if not name.isprintable():
-        raise TextRefused(Code.BAD_TEXT)
-
-
-def _check(text: str, *, empty_allowed: bool, bytes_max: int, lines: bool) -> None:
-    """Refuse what the server would; `lines`: whether newlines and tabs may be in it."""
-    if not empty_allowed and not text.strip():
-        raise TextRefused(Code.TEXT_EMPTY)
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise TextRefused(Code.BAD_TEXT) from None
-    if size > bytes_max:
-        raise TextRefused(Code.TEXT_TOO_LONG)
-    if any(
-        character < " " and not (lines and character in "\n\t") or "\x7f" <= character <= "\x9f"
-        for character in text
-    ):
-        raise TextRefused(Code.BAD_TEXT)
-
-
 _HANDLERS: Final[dict[type, Callable[[Mirror, Any, float], None]]] = {
     events.Result: Mirror._on_result,
     events.Conversations: Mirror._on_conversations,
-    events.NewMessage: Mirror._on_entry,
-    events.NewWhisper: Mirror._on_entry,
-    events.Created: Mirror._on_entry,
-    events.Joined: Mirror._on_entry,
-    events.Left: Mirror._on_entry,
-    events.Topic: Mirror._on_entry,
-    events.RoomJoined: Mirror._on_entry,
-    events.RoomLeft: Mirror._on_entry,
-    events.Opened: Mirror._on_entry,
-    events.Read: Mirror._on_entry,
+    **dict.fromkeys(get_args(events.LogEvent), Mirror._on_entry),
     events.Gap: Mirror._on_gap,
     events.Stored: Mirror._on_stored,
     events.Done: Mirror._on_done,
     events.History: Mirror._on_history,
-    events.Users: Mirror._on_list,
-    events.Rooms: Mirror._on_list,
+    **dict.fromkeys(get_args(AnyList), Mirror._on_list),
     events.Error: Mirror._on_error,
     events.Bye: Mirror._on_bye,
     events.Ping: Mirror._on_ping,
     events.Pong: Mirror._on_pong,
-    events.NewUser: Mirror._on_new_user,
-    events.UserLeft: Mirror._on_user_left,
+    events.NewUser: Mirror._on_presence,
+    events.UserLeft: Mirror._on_presence,
     events.Presence: Mirror._on_presence,
     events.Away: Mirror._on_away,
     events.Typing: Mirror._on_typing,

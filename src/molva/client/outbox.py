@@ -103,6 +103,10 @@ class Outbox(Protocol):
         """Let go of a write that was refused, or that nobody wants to send any more."""
         ...
 
+    def redirect(self, id: str, action: AnyWrite) -> None:
+        """Have a pending write say this from now on, in its place and under its id."""
+        ...
+
     def pending(self) -> list[Write]:
         """Return the writes waiting or sent, in the order they were put."""
         ...
@@ -150,6 +154,12 @@ class MemoryOutbox:
     def forget(self, id: str) -> None:
         """See `Outbox.forget`."""
         self._writes.pop(id, None)
+
+    def redirect(self, id: str, action: AnyWrite) -> None:
+        """See `Outbox.redirect`."""
+        write = self._writes.get(id)
+        if write is not None and write.state is not WriteState.REFUSED and action.id == id:
+            self._writes[id] = Write(action, write.state)
 
     def pending(self) -> list[Write]:
         """See `Outbox.pending`."""
@@ -258,6 +268,13 @@ class FileOutbox(MemoryOutbox):
             super().forget(id)
             self._note(_Line(id, WriteState.STORED))
             self._compact_if_worthwhile()
+
+    def redirect(self, id: str, action: AnyWrite) -> None:
+        """See `Outbox.redirect`; not synced: what a crash leaves is refused, with its text."""
+        super().redirect(id, action)
+        write = self._writes.get(id)
+        if write is not None and write.action is action:
+            self._note(_Line(id, write.state, action))
 
     def _load(self) -> bool:
         """Read the file; say whether its last line is whole."""

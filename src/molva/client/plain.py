@@ -19,23 +19,32 @@ from random import Random
 from typing import Any, Final
 
 from molva.client import exit_codes
-from molva.client.commands import NAMES, Command, Text, Unknown, Verb, parse_line, split_word
+from molva.client.commands import (
+    NAMES,
+    Command,
+    Text,
+    Unknown,
+    Verb,
+    parse_line,
+    split_word,
+)
 from molva.client.credentials import Credentials
+from molva.client.doings import Doings
 from molva.client.happenings import (
     Acknowledged,
     AnyHappening,
     AwayChanged,
     Farewell,
     Fenced,
-    Finished,
     GapFound,
     GapRemains,
     HistoryReceived,
-    ListReceived,
+    LogRenamed,
     LogRestarted,
     Notice,
     Postponed,
     PresenceChanged,
+    PutOut,
     Refused,
     RegistrationRefused,
     Shown,
@@ -44,16 +53,17 @@ from molva.client.happenings import (
     Welcomed,
 )
 from molva.client.mirror import COMMON_ROOM, Mirror, TextRefused
+from molva.client.orders import ALL
 from molva.client.outbox import FileOutbox, Outbox, OutboxFull, OutboxLocked
-from molva.client.rendering import NAMES_SHOWN_MAX, Renderer
+from molva.client.pages import HISTORY_LINES, Pages
+from molva.client.rendering import Renderer
 from molva.client.screen import Fragments, Screen
 from molva.client.transport import Backoff, Cut, Transport
-from molva.terms import actions, events, limits
+from molva.client.trust import Assurance, Trust, assurance_phrases, distrust_phrases
+from molva.terms import actions, limits
 from molva.terms.errors import Code
 from molva.wire.terminal import safe_line
 
-HISTORY_LINES: Final = 20
-"""Lines of the common room that a newcomer sees, and of one `/history`."""
 END_SECONDS: Final = 30.0
 """What the end of a piped input waits for the last lines to be stored."""
 QUIT_SECONDS: Final = 3.0
@@ -69,6 +79,9 @@ ASKS_PASSWORD: Final = frozenset(
 )
 
 
+ASKS_CODE: Final = frozenset({Code.CODE_REQUIRED, Code.INVITATION_REQUIRED, Code.BAD_CODE})
+
+
 class Asking(Enum):
     """What the next line answers."""
 
@@ -76,6 +89,8 @@ class Asking(Enum):
     """It is a text or a command."""
     NAME = auto()
     PASSWORD = auto()
+    CODE = auto()
+    """The join code or an invitation."""
 
 
 def new_id() -> str:
@@ -101,8 +116,13 @@ class PlainChat:
         credentials: Credentials,
         device: str | None = None,
         ask_password: bool = False,
+        code: str | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        """Make a sitting; `run` is the whole of it. `screen` makes the screen for this chat."""
+        """Make a sitting; `run` is the whole of it. `screen` makes the screen for this chat.
+
+        `code`: the join code or an invitation. `trust`: see `Transport`.
+        """
         self._loop = asyncio.get_running_loop()
         self._renderer = renderer
         self._host = host
@@ -110,6 +130,10 @@ class PlainChat:
         self._server = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._credentials = credentials
         self._password = password
+        self._code = code
+        self._password_tried: str | None = None
+        """Sent with the last registration; it is sent again with a code that was missing."""
+        self._assurance: Assurance | None = None
         self._ask_password = ask_password
         self._asking = Asking.NOTHING
         self._name = ""
@@ -128,21 +152,24 @@ class PlainChat:
             heard=self._heard,
             cut=self._cut_off,
             backoff=Backoff(Random()),
+            trust=trust,
+            assured=self._assured,
         )
         self._entering: dict[str, str] = {}
-        """Writes that let us into a room, not stored yet: their ids, and which room."""
+        """Writes that let us into a room, not stored yet: their ids, and which room; a group has no
+        name until then."""
         self._leaving: dict[str, str] = {}
         self._whispers: dict[str, str] = {}
         """Whispers not stored yet: their ids, and to whom."""
-        self._pages: dict[str, str] = {}
-        """Pages asked for by the person: their ids, and of what."""
-        self._next_pages: list[tuple[str, int]] = []
-        """Asked for while a page was on its way: where the next begins, that one tells."""
-        self._oldest: dict[str, int] = {}
-        """The earliest seq shown of a conversation, by lower case."""
-        self._first_page: str | None = None
-        self._held: list[Shown] = []
-        """Entries of the common room that come after the first page, and wait for it."""
+        self._pages = Pages(self._mirror, renderer, show=self._show, here=self._here)
+        self._doings = Doings(
+            self._mirror,
+            renderer,
+            show=self._show,
+            here=lambda: self._target,
+            server=self._server,
+            interactive=lambda: self._screen.interactive,
+        )
         self._cut: Cut | None = None
         self._postponed = False
         self._elsewhere = False
@@ -167,20 +194,28 @@ class PlainChat:
             return self._renderer.phrase("chat.ask_name")
         if self._asking is Asking.PASSWORD:
             return self._renderer.phrase("chat.ask_password")
+        if self._asking is Asking.CODE:
+            return self._renderer.phrase("chat.ask_code")
         if not self._screen.interactive:
             return ""
+        if (question := self._doings.prompt()) is not None:
+            return question
         sigil = "" if self._target.startswith("#") else "@"
-        return f"{safe_line(sigil + self._target)}> "
+        return f"{safe_line(sigil + self._doings.label(self._target))}> "
 
     def secret(self) -> bool:
         """Say whether what is typed now must not be seen."""
+        questions = self._doings.questions
+        if self._asking is Asking.NOTHING and questions is not None:
+            return questions.now.secret
         return self._asking is Asking.PASSWORD
 
     def words(self) -> Iterable[str]:
         """Return what may be completed: commands, people, rooms."""
         yield from (f"/{names[0]}" for names in NAMES.values())
         yield from (name for name in self._mirror.users.values() if name.isprintable())
-        yield from (log.name for log in self._mirror.logs.values() if log.is_room)
+        rooms = (log for log in self._mirror.logs.values() if log.is_room and not log.is_group)
+        yield from (log.name for log in rooms)
 
     # -- The whole -------------------------------------------------------------------------------
 
@@ -188,6 +223,7 @@ class PlainChat:
         """Talk until the person leaves; return the exit code."""
         self._note("chat.connecting", server=self._server)
         line = asyncio.create_task(self._transport.run(), name="molva-transport")
+        line.add_done_callback(lambda _: self._woken())
         typed = asyncio.create_task(self._listen(), name="molva-typed")
         ends = asyncio.create_task(self._until_rejected(), name="molva-rejected")
         await asyncio.wait({line, typed, ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -223,17 +259,14 @@ class PlainChat:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(patience):
                     await self._settled()
-        if self._early:
-            lines = self._renderer.counted("chat.lines", len(self._early))
-            self._trouble("chat.lost", n=len(self._early), lines=lines)
-        unsent = len(self._mirror.outbox.pending())
-        if unsent:
-            self._trouble(
-                "chat.kept" if self._file is not None else "chat.lost",
-                n=unsent,
-                lines=self._renderer.counted("chat.lines", unsent),
-                name=self._name,
-            )
+        if self._transport.distrusted is not None:
+            for key, values in distrust_phrases(self._transport.distrusted, self._server):
+                self._trouble(key, **values)
+        unsent = self._tell_unsent()
+        if self._transport.distrusted is not None:
+            return exit_codes.DISTRUSTED
+        if self._rejected:
+            return exit_codes.REFUSED
         if not self._screen.interactive and (unsent or self._mirror.state is not State.LIVE):
             if self._mirror.state is not State.LIVE:
                 detail = self._renderer.phrase("chat.cut.no_detail")
@@ -247,17 +280,32 @@ class PlainChat:
         self._note("chat.bye")
         return exit_codes.OK
 
+    def _tell_unsent(self) -> int:
+        """Say what becomes of what is unsent; return how many lines are."""
+        if self._early:
+            lines = self._renderer.counted("chat.lines", len(self._early))
+            self._trouble("chat.lost", n=len(self._early), lines=lines)
+        unsent = len(self._mirror.outbox.pending())
+        if unsent:
+            self._trouble(
+                "chat.kept" if self._file is not None else "chat.lost",
+                n=unsent,
+                lines=self._renderer.counted("chat.lines", unsent),
+                name=self._name,
+            )
+        return unsent
+
     async def _settled(self) -> None:
         """Wait until all that was typed is stored or refused, and all that was asked answered."""
         while self._mirror.state is not State.LIVE or self._early or self._mirror.outbox.pending():
-            if self._rejected:
+            if self._rejected or self._transport.distrusted is not None:
                 return
             if self._asking is not Asking.NOTHING and not self._screen.interactive:
                 return  # Nobody will answer any more.
             await self._stirred()
         self._fence = self._mirror.ping(self._loop.time())
         self._transport.flush()
-        while self._fence is not None:
+        while self._fence is not None and self._transport.distrusted is None:
             await self._stirred()
 
     async def _until_rejected(self) -> None:
@@ -287,16 +335,23 @@ class PlainChat:
             if password is None:
                 token = self._credentials.token(self._host, self._port, name)
         self._certain = token is not None
+        self._password_tried = password
         if token is None and password is None and self._ask_password:
             self._name = name
             self._ask_for_password()
             return
         try:
             self._mirror.register(
-                name, self._loop.time(), password=password, token=token, outbox=outbox
+                name,
+                self._loop.time(),
+                password=password,
+                token=token,
+                outbox=outbox,
+                code=self._code,
             )
         except TextRefused as refused:
             self._refuse_text(refused.code)
+            self._code = None
             self._asking = Asking.NAME
             return
         self._name = name
@@ -325,8 +380,20 @@ class PlainChat:
         self._note("chat.ask_password_hint")
         self._screen.changed()
 
+    def _ask_for_code(self) -> None:
+        self._asking = Asking.CODE
+        self._note("chat.ask_code_hint")
+        self._screen.changed()
+
     def _answer(self, line: str) -> None:
         """Take the answer to what was asked."""
+        if self._asking is Asking.CODE:
+            self._code = line.strip() or None
+            if self._code is None:
+                self._ask_for_name()
+            else:
+                self._become(self._name, self._password_tried)
+            return
         if self._asking is Asking.PASSWORD:
             if line:
                 self._become(self._name, line)
@@ -343,6 +410,9 @@ class PlainChat:
 
     def take(self, line: str) -> bool:
         """Take a line that was typed; return False when the person leaves."""
+        if self._asking is Asking.NOTHING and self._doings.questions is not None:
+            self._try(lambda: self._doings.answer(line, self._loop.time()))
+            return True
         if self._asking is Asking.NOTHING:
             meant = parse_line(line)
         elif self._asking is Asking.NAME and line.startswith(("/", "\\", ".")):
@@ -360,25 +430,32 @@ class PlainChat:
             return True
         if isinstance(meant, Command) and meant.verb is Verb.QUIT:
             return False
-        if not self._certain and not (isinstance(meant, Command) and meant.verb is Verb.HELP):
+        helps = isinstance(meant, Command) and meant.verb is Verb.HELP
+        if (not self._certain or self._gathering()) and not helps:
             self._early.append(line)
             if self._screen.interactive:
                 self._note("chat.waits", text=line)
             return True
+        if isinstance(meant, Command):
+            command = meant
+            self._try(lambda: self._do(command))
+        else:
+            text = meant
+            self._try(lambda: self._say(text))
+        return True
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Do something that may be refused before it leaves, and let it leave."""
         try:
-            if isinstance(meant, Command):
-                self._do(meant)
-            else:
-                self._say(meant)
+            act()
         except TextRefused as refused:
-            self._refuse_text(refused.code)
+            self._refuse_text(refused.code, refused.bytes_max)
         except OutboxFull:
             self._trouble("chat.outbox_full")
         except OSError as error:
             self._trouble("chat.outbox_disk", error=error.strerror or str(error))
         self._transport.flush()
         self._screen.changed()
-        return True
 
     def _say(self, meant: Text) -> None:
         if meant.text.strip():
@@ -400,7 +477,8 @@ class PlainChat:
         now = self._loop.time()
         match command.verb:
             case Verb.HELP:
-                self._help()
+                for line in self._renderer.help(whole=rest.lower() in ALL):
+                    self._screen.show(line)
             case Verb.WHISPER:
                 self._whisper(rest)
             case Verb.JOIN if rest:
@@ -422,24 +500,28 @@ class PlainChat:
             case Verb.USERS:
                 self._mirror.list_users(now, room=_room(rest) if rest else None)
             case Verb.HISTORY if not rest or (rest.isascii() and rest.isdigit()):
-                self._history(self._target, int(rest[:9]) if rest else HISTORY_LINES)
-            case Verb.AWAY:
-                self._mirror.set_away(rest, now)
-            case Verb.BACK:
-                self._mirror.set_away(None, now)
+                self._pages.ask(self._target, int(rest[:9]) if rest else HISTORY_LINES, now)
+            case Verb.GROUP if people := rest.replace(",", " ").split():
+                self._gather([name.removeprefix("@") for name in people], now)
             case _:
-                self._usage(command.verb)
+                if not self._doings.do(command, now):
+                    self._usage(command.verb)
+
+    def _gather(self, names: list[str], now: float) -> None:
+        """Talk with several people: in the group that there is of them, or in a new one."""
+        known = self._mirror.group_of(names)
+        if known is not None:
+            self._aim(known.name)
+        else:
+            self._entering[self._mirror.group(names, now)] = ""
+
+    def _gathering(self) -> bool:
+        """Say whether what is typed is for a group that has no name yet, and must wait for it."""
+        return "" in self._entering.values()
 
     def _usage(self, verb: Verb) -> None:
         usage, _, _ = self._renderer.phrase(f"chat.help.{verb.value}").partition("|")
         self._trouble("chat.usage", usage=usage)
-
-    def _help(self) -> None:
-        rows = [self._renderer.phrase(f"chat.help.{verb.value}").partition("|") for verb in Verb]
-        width = max(len(usage) for usage, _, _ in rows)
-        for usage, _, meaning in rows:
-            self._screen.show([("", f"  {usage.ljust(width)}  {meaning}")])
-        self._note("chat.help_literal")
 
     def _whisper(self, rest: str) -> None:
         name, text = split_word(rest)
@@ -482,28 +564,19 @@ class PlainChat:
             topic = log.topic if log is not None else ""
             self._note("chat.topic_is" if topic else "chat.topic_none", room=room, text=topic)
 
-    def _history(self, conversation: str, count: int) -> None:
-        if self._pages or self._first_page is not None:
-            self._next_pages.append((conversation, count))
-            return
-        log = self._mirror.log(conversation)
-        before = self._oldest.get(conversation.lower())
-        if before is None and log is not None:
-            before = log.since + 1
-        if before is not None and before <= 1:
-            self._note("chat.nothing_earlier", where=conversation)
-            return
-        count = min(max(count, 1), limits.HISTORY_PAGE_MAX)
-        id = self._mirror.history(conversation, self._loop.time(), before=before, limit=count)
-        self._pages[id] = conversation
-
     def _aim(self, target: str) -> None:
         self._target = target
-        self._note("chat.target", where=target)
+        self._note("chat.target", where=self._doings.label(target))
         self._mirror.read(target, self._loop.time())
         self._screen.changed()
 
     # -- What happens ----------------------------------------------------------------------------
+
+    def _assured(self, assurance: Assurance) -> None:
+        before, self._assurance = self._assurance, assurance
+        if before is None or before.ground is not assurance.ground:
+            for key, values in assurance_phrases(assurance, self._server):
+                self._note(key, style="trouble", **values)
 
     def _cut_off(self, cut: Cut) -> None:
         same = self._cut is not None and self._cut.cause is cut.cause
@@ -518,7 +591,8 @@ class PlainChat:
             tell = _TELLERS.get(type(happening))
             if tell is not None:
                 tell(self, happening)
-        if self._certain and self._early:
+            self._doings.hear(happening)
+        if self._certain and self._early and not self._gathering():
             early, self._early = self._early, []
             for line in early:
                 self.take(line)
@@ -526,7 +600,7 @@ class PlainChat:
 
     def _on_state(self, happening: StateChanged) -> None:
         if happening.state is State.OFFLINE:
-            self._release()
+            self._pages.release(self._loop.time())
         self._screen.changed()
 
     def _on_refused_registration(self, happening: RegistrationRefused) -> None:
@@ -536,6 +610,8 @@ class PlainChat:
             self._rejected = True
         elif happening.code in ASKS_PASSWORD:
             self._ask_for_password()
+        elif happening.code in ASKS_CODE:
+            self._ask_for_code()
         else:
             self._password = None
             self._ask_for_name()
@@ -543,7 +619,8 @@ class PlainChat:
     def _on_welcome(self, happening: Welcomed) -> None:
         self._renderer.own_name = happening.name
         self._name = happening.name
-        self._password = None
+        self._password = self._password_tried = None
+        self._code = None
         self._cut = None
         if self._file is not None:
             try:
@@ -561,90 +638,32 @@ class PlainChat:
 
     def _greet(self, happening: Welcomed) -> None:
         self._note("chat.server_says", text=happening.text)
-        shown = happening.users[:NAMES_SHOWN_MAX]
-        more = max(happening.online - len(shown), 0)
-        names = ", ".join(shown)
-        self._note("chat.online_more" if more else "chat.online", names=names, n=more)
-        unread = [
-            f"{log.name} {log.unread}"
-            for log in self._mirror.logs.values()
-            if log.unread and not log.is_own
-        ]
-        if unread:
-            self._note("chat.unread", list=", ".join(unread))
+        self._screen.show(self._renderer.online(happening))
+        self._pages.tell_unread()
         if self._screen.interactive:
             self._note("chat.hint")
-        log = self._mirror.log(COMMON_ROOM)
-        if log is not None:
-            # What is unread comes by itself; only what is missing of a screenful is asked for.
-            missing = HISTORY_LINES - (log.head - log.since)
-            if missing > 0 and log.since > 0:
-                self._first_page = self._mirror.history(
-                    COMMON_ROOM, self._loop.time(), before=log.since + 1, limit=missing
-                )
+        self._pages.begin(self._loop.time())
 
     def _on_shown(self, happening: Shown) -> None:
-        if self._first_page is not None and happening.conversation == COMMON_ROOM:
-            self._held.append(happening)
-            return
-        self._show(happening)
+        self._pages.shown(happening)
 
-    def _show(self, happening: Shown) -> None:
-        entry = happening.entry
-        seq = entry.seq
-        if seq is not None and not happening.backfill:
-            self._oldest.setdefault(happening.conversation.lower(), seq)
-        for line in self._renderer.entry(entry, here=self._here(), missed=happening.backfill):
-            self._screen.show(line)
+    def _show(self, line: Fragments) -> None:
+        self._screen.show(line)
 
     def _here(self) -> str:
         return self._target if self._screen.interactive else COMMON_ROOM
 
     def _on_page(self, happening: HistoryReceived) -> None:
-        first = happening.id == self._first_page
-        where = self._pages.pop(happening.id, None)
-        if first or where is not None:
-            self._show_page(happening, headed=not first)
-        if first:
-            self._release()
-        else:
-            self._turn_page()
-
-    def _turn_page(self) -> None:
-        """Ask for the page that was asked for while another was on its way."""
-        while self._next_pages and not self._pages and self._first_page is None:
-            self._history(*self._next_pages.pop(0))
-
-    def _show_page(self, page: HistoryReceived, *, headed: bool) -> None:
-        key = page.conversation.lower()
-        if page.entries and page.entries[0].seq is not None:
-            self._oldest[key] = page.entries[0].seq
-        lines: list[Fragments] = []
-        for entry in page.entries:
-            lines += self._renderer.entry(entry, here=self._here())
-        if headed and not page.entries:
-            self._note("chat.nothing_earlier", where=page.conversation)
-            self._oldest[key] = 1
-        elif headed:
-            self._note("chat.earlier", where=page.conversation)
-        for line in lines:
-            self._screen.show(line)
-        if headed and page.entries:
-            self._note("chat.earlier_end")
-
-    def _release(self) -> None:
-        """Show what waited for the first page, whether that came or not."""
-        self._first_page = None
-        held, self._held = self._held, []
-        for shown in held:
-            self._show(shown)
-        self._turn_page()
+        self._pages.received(happening, self._loop.time())
 
     def _on_acknowledged(self, happening: Acknowledged) -> None:
         id = happening.id
         if not self._mirror.outbox.pending():
             self._postponed = False
-        if (room := self._entering.pop(id, None)) is not None:
+        if (room := self._entering.pop(id, None)) == "":
+            if happening.conversation is not None:
+                self._aim(happening.conversation)
+        elif room is not None:
             log = self._mirror.log(room)
             if log is not None and room.lower() == self._target.lower():
                 self._target = log.name  # As its maker spelled it.
@@ -661,18 +680,20 @@ class PlainChat:
                 self._note("chat.will_see", name=name)
 
     def _on_refused(self, happening: Refused) -> None:
-        for waiting in (self._leaving, self._whispers, self._pages):
+        for waiting in (self._leaving, self._whispers):
             waiting.pop(happening.id, None)
-        if happening.id == self._first_page:
-            self._release()
-        else:
-            self._turn_page()
+        self._pages.refused(happening.id, self._loop.time())
         self._trouble("chat.server_says", text=happening.text)
         if happening.write is not None:
             if isinstance(happening.write, actions.NewMessage | actions.NewWhisper):
                 self._trouble("chat.not_sent", text=happening.write.text)
             self._mirror.outbox.forget(happening.id)
         room = self._entering.pop(happening.id, None)
+        if room == "":
+            # What was typed for the group is for nobody else's eyes.
+            early, self._early = self._early, []
+            for line in early:
+                self._trouble("chat.not_sent", text=line)
         log = self._mirror.log(room or "")
         if room is not None and room.lower() == self._target.lower():
             if log is None or not log.joined:
@@ -683,52 +704,34 @@ class PlainChat:
             self._postponed = True
             self._trouble("chat.postponed", text=happening.text)
 
-    def _on_finished(self, happening: Finished) -> None:
-        # `away` is the only thing that is asked here and has no other answer.
-        self._note("chat.you_back" if self._mirror.away_text is None else "chat.you_away")
+    def _on_gap(self, happening: GapFound | GapRemains) -> None:
+        self._pages.gap(happening)
 
-    def _on_gap(self, happening: GapFound) -> None:
-        if not happening.filling and not happening.conversation.startswith("@"):
-            self._count("chat.gap", happening)
+    def _on_renamed(self, happening: LogRenamed) -> None:
+        self._pages.renamed(happening)
+        if happening.was.lower() == self._target.lower():
+            self._target = happening.conversation
+            self._screen.changed()
+        for id, room in self._entering.items():
+            if room.lower() == happening.was.lower():
+                self._entering[id] = happening.conversation
 
-    def _on_gap_remains(self, happening: GapRemains) -> None:
-        if not happening.conversation.startswith("@"):
-            self._count("chat.gap_remains", happening)
-
-    def _count(self, key: str, gap: GapFound | GapRemains) -> None:
-        number = gap.through - gap.after
-        lines = self._renderer.counted("chat.lines", number)
-        self._trouble(key, where=gap.conversation, n=number, lines=lines)
+    def _on_put_out(self, happening: PutOut) -> None:
+        if happening.conversation.lower() == self._target.lower() != COMMON_ROOM:
+            self._aim(COMMON_ROOM)
 
     def _on_log_restarted(self, happening: LogRestarted) -> None:
-        self._oldest.pop(happening.conversation.lower(), None)
+        self._pages.restarted(happening)
         if not happening.conversation.startswith(("#", "@")):
             self._trouble("chat.log_restarted", where=happening.conversation)
 
-    def _on_list(self, happening: ListReceived) -> None:
-        if isinstance(happening.list, events.Users):
-            lines = self._renderer.users(happening.list)
-        else:
-            lines = self._renderer.rooms(happening.list)
-        for line in lines:
+    def _on_presence(self, happening: PresenceChanged) -> None:
+        for line in self._renderer.presence(happening):
             self._screen.show(line)
 
-    def _on_presence(self, happening: PresenceChanged) -> None:
-        for key, names in (("chat.arrived", happening.arrived), ("chat.gone", happening.left)):
-            others = [name for name in names if name.lower() != self._name.lower()]
-            if others:
-                self._screen.show([("note", self._phrase_names(key, others))])
-
-    def _phrase_names(self, key: str, names: list[str]) -> str:
-        return self._renderer.phrase(key, names=self._renderer.names(names))
-
     def _on_away(self, happening: AwayChanged) -> None:
-        if happening.user.lower() == self._name.lower():
-            return
-        key = "chat.is_back"
-        if happening.text is not None:
-            key = "chat.away_text" if happening.text else "chat.away"
-        self._note(key, name=happening.user, text=happening.text or "")
+        for line in self._renderer.absence(happening):
+            self._screen.show(line)
 
     def _on_notice(self, happening: Notice) -> None:
         self._trouble("chat.server_says", text=happening.text or str(happening.code or ""))
@@ -738,6 +741,16 @@ class PlainChat:
             self._elsewhere = True
         elif happening.text and not self._over:
             self._trouble("chat.server_says", text=happening.text)
+        if self._mirror.ousted is not None:
+            self._forget_device()
+            self._rejected = True
+
+    def _forget_device(self) -> None:
+        """The server put us out for longer: this device does not come back by itself."""
+        if self._mirror.ousted == Code.SIGNED_OUT and self._file is not None:
+            with contextlib.suppress(OSError):
+                self._credentials.forget(self._host, self._port, self._name)
+        self._trouble("chat.ousted", server=self._server)
 
     def _on_fenced(self, happening: Fenced) -> None:
         if happening.id == self._fence:
@@ -751,8 +764,8 @@ class PlainChat:
     def _trouble(self, key: str, **values: object) -> None:
         self._note(key, style="trouble", **values)
 
-    def _refuse_text(self, code: Code) -> None:
-        self._trouble(f"error.{code.value}", bytes=limits.TEXT_BYTES_MAX, detail="")
+    def _refuse_text(self, code: Code, bytes_max: int = limits.TEXT_BYTES_MAX) -> None:
+        self._trouble(f"error.{code.value}", bytes=bytes_max, detail="")
 
 
 def _room(name: str) -> str:
@@ -769,12 +782,12 @@ _TELLERS: Final[dict[type, Callable[[PlainChat, Any], None]]] = {
     Acknowledged: PlainChat._on_acknowledged,
     Refused: PlainChat._on_refused,
     Postponed: PlainChat._on_postponed,
-    Finished: PlainChat._on_finished,
     LogRestarted: PlainChat._on_log_restarted,
+    LogRenamed: PlainChat._on_renamed,
+    PutOut: PlainChat._on_put_out,
     GapFound: PlainChat._on_gap,
-    GapRemains: PlainChat._on_gap_remains,
+    GapRemains: PlainChat._on_gap,
     HistoryReceived: PlainChat._on_page,
-    ListReceived: PlainChat._on_list,
     PresenceChanged: PlainChat._on_presence,
     AwayChanged: PlainChat._on_away,
     Notice: PlainChat._on_notice,

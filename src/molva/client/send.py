@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from molva.client import exit_codes
 from molva.client.errand import Errand
-from molva.client.happenings import Acknowledged, AnyHappening, Refused
+from molva.client.happenings import Acknowledged, AnyHappening, LogRenamed, Refused
 from molva.client.mirror import TextRefused
 from molva.terms import actions, limits
 
@@ -66,6 +66,8 @@ class Send(Errand):
             if isinstance(happening.write, actions.NewMessage | actions.NewWhisper):
                 self.complain("chat.not_sent", text=happening.write.text)
             self.mirror.outbox.forget(happening.id)
+        if isinstance(happening, LogRenamed) and happening.was.lower() == self._target.lower():
+            self._target = happening.conversation
         if isinstance(happening, Acknowledged | Refused):
             self.progress()
             self._room_left.set()

@@ -19,8 +19,11 @@ from molva.client.happenings import (
     GapFound,
     GapRemains,
     HistoryReceived,
+    LogRenamed,
+    PutOut,
     Refused,
     Shown,
+    Unmasked,
 )
 from molva.client.mirror import TextRefused
 from molva.terms import events, limits
@@ -69,6 +72,15 @@ class Tail(Errand):
         if isinstance(happening, Shown):
             if happening.conversation.lower() == self._target.lower():
                 self._take(happening.entry)
+        elif isinstance(happening, LogRenamed):
+            if happening.was.lower() == self._target.lower():
+                self._target = happening.conversation
+        elif isinstance(happening, PutOut):
+            if happening.conversation.lower() == self._target.lower():
+                self._complain_of_end(happening)
+        elif isinstance(happening, Unmasked):
+            if happening.conversation.lower() == self._target.lower() and not self._json:
+                self._print_lines(happening.entry, back=True)
         elif isinstance(happening, Acknowledged):
             self._ask()  # We are in the room now.
         elif isinstance(happening, HistoryReceived):
@@ -133,17 +145,33 @@ class Tail(Errand):
             self._print(entry)
 
     def _print(self, entry: events.LogEvent) -> None:
+        if isinstance(entry, events.Unheard):
+            return
+        entry = self.mirror.as_it_stands(self._target, entry)
+        if not self._json:
+            self._print_lines(entry)
+            return
+        self._write(safe_json(self._encoder.encode(entry).decode()))
+
+    def _print_lines(self, entry: events.LogEvent, *, back: bool = False) -> None:
+        for line in self.renderer.entry(entry, here=self._target, back=back):
+            self._write("".join(text for _, text in line))
+
+    def _write(self, line: str) -> None:
         try:
-            if self._json:
-                print(safe_json(self._encoder.encode(entry).decode()), flush=True)
-            else:
-                for line in self.renderer.entry(entry, here=self._target):
-                    print("".join(text for _, text in line), flush=True)
+            print(line, flush=True)
         except BrokenPipeError:
             # Nobody reads any more, as after `| head`. What is left in the buffer is written at
             # exit, where it would be complained of: it goes nowhere instead.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             self.finish(exit_codes.OK)
+
+    def _complain_of_end(self, out: PutOut) -> None:
+        key = "chat.put_out_banned" if out.cause == "banned" else "chat.put_out"
+        self.complain(key, room=out.conversation, by=out.by or "")
+        if out.reason:
+            self.complain("chat.reason", text=out.reason)
+        self.finish(exit_codes.REFUSED)
 
     def _complain_of_gap(self, gap: GapFound | GapRemains) -> None:
         if gap.conversation.lower() == self._target.lower():

@@ -1,9 +1,11 @@
-"""Transport: a mirror's line over TCP, made again when it breaks.
+"""Transport: a mirror's line over TCP or TLS, made again when it breaks.
 
 Owns the socket, the waiting between attempts and the mirror's timer. Refuses to know what is said:
-it hands events to the mirror and actions to the socket, and happenings to one callable.
+it hands events to the mirror and actions to the socket, and happenings to one callable; and whom
+to trust, which it asks before the mirror hears of a line, each time there is one.
 
 Invariants:
+- nothing is sent to a server that is not trusted, and it is not tried again;
 - what arrives is bounded: a frame over the protocol's limit, or a stream of what is no event,
   closes the line; so does a server that does not answer;
 - while the socket takes nothing, nothing is read either, so neither side can fill our memory;
@@ -15,6 +17,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from enum import StrEnum
 from random import Random
@@ -24,11 +27,22 @@ import msgspec
 
 from molva.client.happenings import AnyHappening, State
 from molva.client.mirror import Mirror
+from molva.client.trust import (
+    Assurance,
+    Distrusted,
+    Problem,
+    Trust,
+    authorities_context,
+    chain_of,
+    open_context,
+)
 from molva.wire.framing import Framer
 from molva.wire.jsonl import BadEvent, format_action, parse_event
 
 CONNECT_SECONDS: Final = 10.0
 """An attempt to connect that takes longer is given up."""
+HANDSHAKE_SECONDS: Final = 5.0
+"""A TLS handshake that takes longer is given up."""
 RETRY_SECONDS_FIRST: Final = 0.5
 RETRY_SECONDS_MAX: Final = 30.0
 """The longest wait between attempts: a person who looks at a screen does not wait for minutes."""
@@ -43,11 +57,18 @@ WRITE_BUFFER_BYTES_MAX: Final = 256 * 1024
 """Bytes waiting for the socket before nothing is read from it."""
 
 
+NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG"})
+"""What OpenSSL says of an answer that is no TLS at all. A line that just breaks is no such answer:
+whoever can cut it must not talk us out of encryption."""
+
+
 class Cause(StrEnum):
     """Why there is no line."""
 
     UNREACHABLE = "unreachable"
     """No connection could be made."""
+    HANDSHAKE = "handshake"
+    """A connection was made, and no encryption agreed on it."""
     CLOSED = "closed"
     """The server, or the network, closed it."""
     SILENT = "silent"
@@ -150,6 +171,11 @@ class _Socket(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def chain(self) -> list[bytes]:
+        """Return the certificates that the server showed; none of one without TLS."""
+        tls = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return [] if tls is None else chain_of(tls)
+
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
@@ -159,6 +185,14 @@ class _Socket(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self.cause, self.detail = cause, detail
             self._transport.abort()
+
+
+class _HandshakeFailed(Exception):
+    """There is a server, and no encryption was agreed with it."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class Transport:
@@ -173,11 +207,15 @@ class Transport:
         heard: Callable[[list[AnyHappening]], None],
         cut: Callable[[Cut], None],
         backoff: Backoff,
+        trust: Trust | None = None,
+        assured: Callable[[Assurance], None] | None = None,
     ) -> None:
         """Make a transport; `run` does the work.
 
         `heard` takes the happenings as they come; it may call the mirror, and what it asks leaves
         after it returns. `cut` is told each time there is no line. `backoff` says how long to wait.
+        `trust` says whom to speak to, and how; without it the line is plain. `assured` is told
+        what is known of the other end each time there is a line, before anything is sent.
         """
         self.mirror = mirror
         self.loop = asyncio.get_running_loop()
@@ -186,15 +224,26 @@ class Transport:
         self._heard = heard
         self._cut = cut
         self._backoff = backoff
+        self._trust = trust
+        self._assured = assured
+        self._authorities: ssl.SSLContext | None = None
+        self.distrusted: Distrusted | None = None
+        """Why the server is not spoken to; `run` has ended then."""
         self._socket: _Socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Connect, and again after each cut, until `close` or until this device lives elsewhere."""
+        """Connect, and again after each cut, until `close`, until this device lives elsewhere, or
+        until the server is not trusted.
+        """
         while not self._stop.is_set():
-            cause, detail = await self._live()
+            try:
+                cause, detail = await self._live()
+            except Distrusted as refused:
+                self.distrusted = refused
+                return
             if self._stop.is_set() or self.mirror.resumed_elsewhere:
                 return
             cut = Cut(cause, detail, self._backoff.next())
@@ -238,13 +287,13 @@ class Transport:
         """Make one connection and stay until it is lost; return why there is none any more."""
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, line = await self.loop.create_connection(
-                    lambda: _Socket(self), self._host, self._port
-                )
+                line = await self._connect()
         except TimeoutError:
             return Cause.UNREACHABLE, ""
-        except (OSError, UnicodeError) as error:
-            # UnicodeError: a host that is no host name (its labels are too long or empty).
+        except _HandshakeFailed as failed:
+            return Cause.HANDSHAKE, failed.detail
+        except (OSError, ValueError) as error:
+            # ValueError: a host that is no host name (its labels are too long or empty).
             return Cause.UNREACHABLE, _explain(error)
         since = self.loop.time()
         self._socket = line
@@ -262,6 +311,73 @@ class Transport:
         if welcomed and self.loop.time() - since >= STEADY_SECONDS:
             self._backoff.reset()
         return line.cause, line.detail
+
+    async def _connect(self) -> _Socket:
+        """Make a connection to a server that is trusted; nothing was sent on it."""
+        trust = self._trust
+        if trust is None:
+            return await self._open(None)
+        assurance: Assurance | None
+        if not trust.encrypts():
+            line = await self._open(None)
+            assurance = trust.unencrypted()
+        else:
+            try:
+                line, assurance = await self._connect_encrypted(trust)
+            except ssl.SSLError as error:
+                if error.reason not in NOT_TLS:
+                    raise _HandshakeFailed(_explain(error)) from None
+                assurance = trust.unencrypted()
+                line = await self._open(None)
+            except (ConnectionResetError, ConnectionAbortedError) as error:
+                raise _HandshakeFailed(_explain(error)) from None
+        if assurance is not None and self._assured is not None:
+            self._assured(assurance)
+        return line
+
+    async def _connect_encrypted(self, trust: Trust) -> tuple[_Socket, Assurance]:
+        """Make a connection with TLS, to whom the authorities vouch for or the pin is of."""
+        known = trust.known()
+        if known is None or known.pin is None:
+            with contextlib.suppress(ssl.SSLCertVerificationError):
+                return await self._connect_vouched(trust)
+            return await self._connect_pinned(trust)
+        try:
+            return await self._connect_pinned(trust)
+        except Distrusted as refused:
+            if refused.problem is Problem.CHANGED:
+                # Whatever else goes wrong here must not hide the change.
+                with contextlib.suppress(OSError):
+                    return await self._connect_vouched(trust)
+            raise
+
+    async def _connect_vouched(self, trust: Trust) -> tuple[_Socket, Assurance]:
+        if self._authorities is None:
+            self._authorities = authorities_context()
+        line = await self._open(self._authorities)
+        return line, self._judged(line, trust.vouched)
+
+    async def _connect_pinned(self, trust: Trust) -> tuple[_Socket, Assurance]:
+        line = await self._open(open_context())
+        return line, self._judged(line, trust.judge)
+
+    def _judged(self, line: _Socket, judge: Callable[[list[bytes]], Assurance]) -> Assurance:
+        try:
+            return judge(line.chain())
+        except Distrusted:
+            line.end(Cause.CLOSED)
+            raise
+
+    async def _open(self, context: ssl.SSLContext | None) -> _Socket:
+        _, line = await self.loop.create_connection(
+            lambda: _Socket(self),
+            self._host,
+            self._port,
+            ssl=context,
+            server_hostname=None if context is None else self._host,
+            ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
+        )
+        return line
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -282,9 +398,33 @@ class Transport:
 
 def _explain(error: Exception) -> str:
     """Return what the system said, in a few words."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or str(error)).replace('_', ' ').lower()}"
     if not isinstance(error, OSError):
         return str(error)
     if isinstance(error, socket.gaierror) or not error.errno:
         # Without a number it is asyncio's list of what each address of a host said.
         return error.strerror or ""
     return os.strerror(error.errno)
+
+
+async def shown_by(host: str, port: int) -> list[bytes]:
+    """Return the certificates that a server shows (DER), its own first; nothing is said to it.
+
+    Raises OSError (with a few words as `strerror`) and ValueError when there is none to be had.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(
+                host,
+                port,
+                ssl=open_context(),
+                server_hostname=host,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+            )
+    except OSError as error:
+        raise OSError(0, _explain(error)) from None
+    try:
+        return chain_of(writer.get_extra_info("ssl_object"))
+    finally:
+        writer.transport.abort()

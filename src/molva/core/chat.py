@@ -11,18 +11,23 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
-from molva.core import policy
+import msgspec
+
+from molva.core import policy, retries
 from molva.core.accounts import Account, Accounts
-from molva.core.conversation import Conversation, Direct, Hall, OwnLog, Room
+from molva.core.addresses import Ranges
+from molva.core.conversation import Conversation, Direct, Hall, OwnLog, Room, Sentence
 from molva.core.cursor import ReadMarker
-from molva.core.effects import Close, Commit, Deliver, Effect, Release, Report, Send
+from molva.core.effects import Close, Commit, Deliver, Effect, Load, Release, Report, Send
 from molva.core.log import Line, Log
 from molva.core.presence import Presence
 from molva.core.pump import Pump
+from molva.core.rate import Rates
 from molva.core.session import Session, State, Trigger
-from molva.terms import entries, events, limits
+from molva.terms import actions, entries, events, limits
 from molva.terms.actions import AnyAction
-from molva.terms.catalogue import say
+from molva.terms.admission import Admission
+from molva.terms.catalogue import Language, say
 from molva.terms.errors import Code, Refusal
 from molva.terms.ids import (
     TAG_SEPARATOR,
@@ -35,25 +40,25 @@ from molva.terms.ids import (
     is_direct,
     is_own_log,
     own_log_id,
+    room_tag,
     tag,
 )
-from molva.terms.instant import Instant
+from molva.terms.instant import Instant, rfc3339
 from molva.terms.limits import Limits
 from molva.terms.names import NameRefused, parse_name, parse_room
 from molva.terms.ports import (
     Append,
     Appended,
-    Contents,
     Find,
     IdSource,
-    Kind,
     Known,
     Missing,
     Outcome,
-    RetireAccount,
+    Taken,
     Unavailable,
     Write,
 )
+from molva.terms.roles import Role, RoomKind
 
 Completion = Callable[[Outcome], None]
 
@@ -65,11 +70,40 @@ NO_VALUES: dict[str, str | int | float] = {
     "bytes": limits.FRAME_BYTES_MAX,
     "depth": limits.NESTING_MAX,
     "characters": limits.PASSWORD_CHARACTERS_MIN,
+    "until": "",
+    "reason": "",
 }
 """What the texts of errors may name, where a refusal does not say."""
 
+WAITING = frozenset((Code.RATE_LIMITED, Code.SLOW_MODE))
+"""Codes after which the same may succeed, and when that is is told."""
+
 RETRY_SECONDS = 1.0
 """Until something the store could not do is asked of it again."""
+
+
+PEOPLE_SHOWN_MAX = 8
+"""People of a group whose names stand for it."""
+
+
+def moment(milliseconds: int | None, language: Language) -> str:
+    """Return the end of a ban or a mute in words."""
+    if milliseconds is None:
+        return say("until.ever", language)
+    return say("until", language, time=rfc3339(milliseconds)[:16].replace("T", " "))
+
+
+def _wordless(body: entries.AnyBody) -> entries.AnyBody:
+    """Return what is left of a message: who did not hear it is not to see that it went."""
+    return entries.Unheard("") if isinstance(body, entries.Unheard) else entries.Gone()
+
+
+def _nothing_folded(room: Room, lines: list[Line]) -> None:
+    raise AssertionError("nobody folds")
+
+
+def _nothing_held(account: Account) -> None:
+    raise AssertionError("nobody holds")
 
 
 class Chat:
@@ -77,12 +111,12 @@ class Chat:
 
     def __init__(
         self,
-        contents: Contents,
         *,
         limits: Limits,
         ids: IdSource,
         now: Instant,
         reports: bool,
+        admission: Admission,
     ) -> None:
         self.limits = limits
         self.ids = ids
@@ -90,7 +124,12 @@ class Chat:
         """Whether anybody reads `Report`s."""
         self.now = now
         self.sessions: dict[ConnectionId, Session] = {}
-        self.accounts = Accounts(ids.digest)
+        self.accounts = Accounts(ids.digest, admission)
+        self.rates = Rates()
+        self.ranges = Ranges()
+        """Addresses that nobody may come from."""
+        self.range_sentences: dict[str, Sentence] = {}
+        """The same, and how long each holds."""
         self.hall = Hall()
         self.presence = Presence()
         self.requests = count(1)
@@ -98,6 +137,22 @@ class Chat:
         self.strangers = 0
         """Connections that are nobody yet."""
         self.stopping = False
+        self.fold: Callable[[Room, list[Line]], None] = _nothing_folded
+        """Tells a room's entries, and lets them change who may do what: the hub puts it here."""
+        self.hold: Callable[[Account], None] = _nothing_held
+        """Begins the end of who cannot be left for good: the hub puts it here."""
+        self.erasing: set[AccountId] = set()
+        """Those whose words are being taken away."""
+        self.erased: set[AccountId] = set()
+        """Those whose words were, since when something loaded is on its way."""
+        self.gone: set[tuple[ConversationId, Seq]] = set()
+        """Messages that were taken away since then."""
+        self.changing = 0
+        """Changes of who may do what, in all rooms, that the store has not answered."""
+        self.awaiting: dict[ConnectionId, Session] = {}
+        """Sessions with actions that wait for such a change."""
+        self.loading = 0
+        """Loads that the store has not answered."""
         self.effects: list[Effect] = []
         self.writes: list[Write] = []
         self._completions: deque[Completion] = deque()
@@ -109,35 +164,8 @@ class Chat:
         """Sessions whose waiting actions may be taken up."""
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_order = count()
-        self._restore(contents)
 
-    def _restore(self, contents: Contents) -> None:
-        for stored_account in contents.accounts:
-            self.accounts.restore(stored_account)
-        for retired in contents.retired:
-            self.accounts.restore_retired(retired)
-        for device in contents.devices:
-            self.accounts.restore_device(device)
-        for stored in contents.conversations:
-            log = Log(stored.head, stored.ordinal)
-            if stored.kind is Kind.ROOM:
-                self.hall.add_room(
-                    Room(stored.conversation, log, parse_room(stored.shown), stored.topic)
-                )
-            else:
-                self._open(stored.conversation, log)
-        for member in contents.members:
-            account = self.accounts.get(member.account)
-            room = self.hall.by_id[member.conversation]
-            if account is not None and isinstance(room, Room):
-                room.members[account.id] = member.since
-                account.rooms[room.id] = None
-        for marker in contents.markers:
-            account = self.accounts.get(marker.account)
-            if account is not None:
-                account.markers[marker.conversation] = ReadMarker(marker.through, marker.ordinal)
-
-    def _open(self, id: ConversationId, log: Log) -> Conversation | None:
+    def open(self, id: ConversationId, log: Log) -> Conversation | None:
         """Take up a direct conversation or an own log; None when its people are no more."""
         if is_own_log(id):
             owner = self.accounts.get(AccountId(int(id[1:])))
@@ -160,10 +188,7 @@ class Chat:
 
     def find_room(self, spelled: str) -> Room | None:
         """Return the room of a name, however it is spelled; None when there is none."""
-        try:
-            return self.hall.rooms.get(parse_room(spelled).key)
-        except NameRefused:
-            return None
+        return self.hall.find_room(spelled)
 
     def find_account(self, spelled: str) -> Account | None:
         """Return who has a name, however it is spelled; None for nobody.
@@ -196,7 +221,7 @@ class Chat:
                 found = Direct(direct_id(account.id, other.id), Log(Seq(0), 0), account, other)
             return found
         named = self.hall.common if room is None else self.find_room(room)
-        if named is None or not policy.visible(account, named):
+        if named is None or policy.floor(account, named) is None:
             return Refusal(Code.NOT_A_MEMBER, {"room": room or ""})
         return named
 
@@ -252,7 +277,7 @@ class Chat:
                 self.take(outcome.entry)
                 self.written(session, None)
             else:
-                self._answer_write(session, conversation, body, action, outcome)
+                self._answer_write(session, conversation, action, outcome)
 
         self.append(session.account, conversation, body, action.id, done)
 
@@ -260,7 +285,6 @@ class Chat:
         self,
         session: Session,
         conversation: ConversationId,
-        body: entries.AnyBody,
         action: AnyAction,
         outcome: Outcome,
     ) -> None:
@@ -270,10 +294,13 @@ class Chat:
                 assert action.id is not None
                 self.written(session, self.stored(session, entry, action.id))
             case Known(entry):
-                self.written(session, self.known(session, entry, conversation, body))
+                self.written(session, self.known(session, entry, conversation, action))
             case Missing():
-                refusal = Refusal(Code.NO_SUCH_ROOM, {"room": ""})
-                self.written(session, self.error(session, refusal, action.id))
+                message = isinstance(action, actions.Remove | actions.Restore)
+                code = Code.NO_SUCH_MESSAGE if message else Code.NO_SUCH_ROOM
+                self.written(session, self.error(session, Refusal(code, {"room": ""}), action.id))
+            case Taken():
+                self.written(session, self.error(session, Refusal(Code.ROOM_EXISTS), action.id))
             case _:
                 assert isinstance(outcome, Unavailable)
                 self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), action.id))
@@ -283,13 +310,18 @@ class Chat:
         session: Session,
         entry: entries.Entry,
         conversation: ConversationId,
-        body: entries.AnyBody,
-    ) -> events.Stored | events.Error:
+        action: AnyAction,
+    ) -> events.Stored | events.Done | events.Error:
         """Return the answer to a write whose id was used before: where it is, if it is the same."""
         assert entry.id is not None
         assert session.account is not None
         there = self._same_place(session.account, entry.conversation, conversation)
-        if there and self._same(entry.body, body):
+        # Another room may be called by now as that one was, which is called otherwise.
+        there = there or isinstance(action, actions.Join | actions.Leave)
+        if there and retries.same(entry.body, action):
+            if isinstance(action, actions.Report):
+                # It is in a log that is not for its author's eyes.
+                return events.Done(id=entry.id)
             return self.stored(session, entry, entry.id)
         return self.error(session, Refusal(Code.ID_CONFLICT), entry.id)
 
@@ -297,11 +329,13 @@ class Chat:
         """Say whether two conversations are one, or with two people who had one name in turn.
 
         A whisper may be retried after its guest has gone and another has the name: it was for the
-        first, is there, and is not said to the second.
+        first, is there, and is not said to the second. So it is with a room that is closed.
         """
         if one == other:
             return True
         was, now = self.hall.by_id.get(one), self.hall.by_id.get(other)
+        if was is None and isinstance(now, Room):
+            return not (is_direct(one) or is_own_log(one))
         if not isinstance(was, Direct) or not is_direct(other):
             return False
         if isinstance(now, Direct):
@@ -311,19 +345,11 @@ class Chat:
             peer = self.accounts.get(higher if lower == account.id else lower)
         return peer is not None and was.peer(account).name.key == peer.name.key
 
-    @staticmethod
-    def _same(written: entries.AnyBody, asked: entries.AnyBody) -> bool:
-        if isinstance(written, entries.Read) and isinstance(asked, entries.Read):
-            return (written.conversation, written.through) == (asked.conversation, asked.through)
-        return written == asked
-
-    def refuse_write(
-        self, session: Session, action: AnyAction, refusal: Refusal, body: entries.AnyBody
-    ) -> None:
+    def refuse_write(self, session: Session, action: AnyAction, refusal: Refusal) -> None:
         """Refuse a write, unless it was done before: a retry is told so whatever has changed since.
 
         Somebody may have written to a room, lost the line before the answer, and left the room.
-        `body` is what was to be written; where is not compared, for it may be no more.
+        Where it was written is not compared, for that may be no more.
         """
         account = session.account
         if action.id is None or account is None:
@@ -334,15 +360,30 @@ class Chat:
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome, Known):
-                conversation, written = outcome.entry.conversation, outcome.entry.body
-                asked = body
-                if isinstance(written, entries.Read) and isinstance(asked, entries.Read):
-                    asked = entries.Read(written.conversation, asked.through)
-                self.written(session, self.known(session, outcome.entry, conversation, asked))
+                entry = outcome.entry
+                self.written(session, self.known(session, entry, entry.conversation, action))
             elif isinstance(outcome, Unavailable):
                 self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), id))
             else:
                 self.written(session, self.error(session, refusal, id))
+
+        self.write(Find(account.id, id), done)
+
+    def done_or_known(self, session: Session, action: AnyAction) -> None:
+        """Answer a write that has nothing to do: where an earlier try did it, that is told."""
+        account = session.account
+        assert account is not None and action.id is not None
+        session.writes_sent += 1
+        id = action.id
+
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Known):
+                entry = outcome.entry
+                self.written(session, self.known(session, entry, entry.conversation, action))
+            elif isinstance(outcome, Unavailable):
+                self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), id))
+            else:
+                self.written(session, events.Done(id=id))
 
         self.write(Find(account.id, id), done)
 
@@ -374,17 +415,72 @@ class Chat:
         """Let the logs take an entry that the store has made durable."""
         conversation = self.hall.by_id.get(entry.conversation)
         if conversation is None:
-            conversation = self._open(entry.conversation, Log(Seq(entry.seq - 1), 0))
+            conversation = self.open(entry.conversation, Log(Seq(entry.seq - 1), 0))
             if conversation is None:
                 return
             self._attach_people(conversation)
         # What the entry tells of a marker depends on it, so the marker moves first.
-        if isinstance(entry.body, entries.Read):
-            self._move_marker(conversation, entry.body)
+        body = entry.body
+        if type(body) is not entries.Message:
+            self._before(conversation, body)
         event = conversation.tell(entry)
         bounds = self.limits
         conversation.log.append(entry, event, bounds.window_entries, bounds.window_bytes_max)
         self._lines.setdefault(conversation.id, []).append((entry, event))
+
+    def _before(self, conversation: Conversation, body: entries.AnyBody) -> None:
+        """Let an entry change what it is told by, and what the window still shows."""
+        match body:
+            case entries.Read():
+                self._move_marker(conversation, body)
+            case entries.Renamed(name=name) if isinstance(conversation, Room):
+                # What came before is told under the name it had then, and so is who joined.
+                self.flush()
+                self.hall.rename_room(conversation, parse_room(name))
+            case entries.Removed(target=target):
+                self.gone.add((conversation.id, target))
+                conversation.log.forget()
+            case entries.Restored(target=target):
+                self.gone.discard((conversation.id, target))
+                conversation.log.forget()
+            case entries.Departed(account=account, words=False):
+                self.erasing.add(account)
+                for each in self.hall.by_id.values():
+                    each.log.forget()
+            case entries.Blocked(account=account) if isinstance(conversation, OwnLog):
+                conversation.owner.blocked = {**(conversation.owner.blocked or {}), account: None}
+            case entries.Unblocked(account=account) if isinstance(conversation, OwnLog):
+                if conversation.owner.blocked is not None:
+                    conversation.owner.blocked.pop(account, None)
+            case _:
+                pass
+
+    def masked(self, loaded: list[entries.Entry]) -> list[entries.Entry]:
+        """Return what was loaded as it is to be shown now: something may have been taken away."""
+        if not (self.gone or self.erasing or self.erased):
+            return loaded
+        return [
+            msgspec.structs.replace(entry, body=_wordless(entry.body))
+            if self._is_gone(entry)
+            else entry
+            for entry in loaded
+        ]
+
+    def _is_gone(self, entry: entries.Entry) -> bool:
+        if not isinstance(entry.body, entries.Message | entries.Unheard):
+            return False
+        return (
+            (entry.conversation, entry.seq) in self.gone
+            or entry.account in self.erasing
+            or entry.account in self.erased
+        )
+
+    def loads_ended(self) -> None:
+        """One more load was answered; with the last, what it could have missed is forgotten."""
+        self.loading -= 1
+        if not self.loading:
+            self.gone.clear()
+            self.erased.clear()
 
     def _attach_people(self, conversation: Conversation) -> None:
         """Let everyone connected whom a new conversation concerns hear it from its beginning."""
@@ -406,22 +502,59 @@ class Chat:
     ) -> events.Conversation:
         """Return how a conversation stands for an account whose delivery begins after `cursor`."""
         marker = account.marker(conversation.id)
-        own = isinstance(conversation, OwnLog)
-        return events.Conversation(
-            **conversation.label(account),
-            tag=tag(conversation.peer(account).id) if isinstance(conversation, Direct) else None,
-            head=conversation.log.head,
-            cursor=cursor,
-            read=marker.through,
-            unread=0 if own else marker.unread(conversation.log.ordinal),
-            topic=(conversation.topic or None) if isinstance(conversation, Room) else None,
+        log = conversation.log
+        if isinstance(conversation, Direct):
+            peer = conversation.peer(account)
+            return events.Conversation(
+                with_=peer.label,
+                tag=tag(peer.id),
+                head=log.head,
+                cursor=cursor,
+                read=marker.through,
+                unread=marker.unread(log.ordinal),
+            )
+        if isinstance(conversation, OwnLog):
+            own = conversation.label(account)["log"]
+            return events.Conversation(log=own, head=log.head, cursor=cursor, read=marker.through)
+        assert isinstance(conversation, Room)
+        return self.room_snapshot(
+            account, conversation, log.head, cursor, marker.through, marker.unread(log.ordinal)
         )
+
+    def room_snapshot(
+        self, account: Account, room: Room, head: Seq, cursor: Seq, read: Seq, unread: int
+    ) -> events.Conversation:
+        """Return how a room stands for an account."""
+        role = account.role if room.common else room.roles.get(account.id, Role.MEMBER)
+        muted = room.muted.get(account.id)
+        until = None if muted is None else muted.until
+        return events.Conversation(
+            room=room.shown,
+            tag=None if room.name is None else room_tag(room.id),
+            head=head,
+            cursor=cursor,
+            read=read,
+            unread=unread,
+            topic=room.topic or None,
+            kind=None if room.kind is RoomKind.PUBLIC else room.kind,
+            role=None if role is Role.MEMBER else role,
+            people=self.people_of(room, account) if room.name is None else None,
+            slow_seconds=room.slow_seconds or None,
+            frozen=room.frozen or None,
+            muted=None if muted is None else "" if until is None else rfc3339(until),
+        )
+
+    def people_of(self, room: Room, viewer: Account) -> list[str]:
+        """Return the others in a group, as its first members are."""
+        people = (self.accounts.get(id) for id in room.members if id != viewer.id)
+        return [person.label for person in people if person is not None][:PEOPLE_SHOWN_MAX]
 
     def attach(self, session: Session, conversation: Conversation, after: Seq) -> None:
         """Let a session hear a conversation from after a seq on, if its account may."""
         assert session.account is not None
-        assert policy.visible(session.account, conversation)
-        self.pump.attach(conversation, session, after, self.limits, self.effects)
+        floor = policy.floor(session.account, conversation)
+        assert floor is not None
+        self.pump.attach(conversation, session, after, self.limits, self.effects, floor=floor)
 
     def _move_marker(self, conversation: Conversation, body: entries.Read) -> None:
         assert isinstance(conversation, OwnLog)
@@ -436,83 +569,12 @@ class Chat:
         for id, taken in lines.items():
             conversation = self.hall.by_id[id]
             if isinstance(conversation, Room):
-                self._announce_room(conversation, taken)
+                self.fold(conversation, taken)
             else:
                 self.pump.announce(conversation, taken, self.effects)
         ready, self._ready = self._ready, []
         for session, event in ready:
             self._send(session, event)
-
-    def _announce_room(self, room: Room, lines: list[Line]) -> None:
-        """Announce entries to those who are members at each one's own seq."""
-        run: list[Line] = []
-        for line in lines:
-            entry = line[0]
-            body = entry.body
-            if isinstance(body, entries.Message | entries.Topic):
-                if isinstance(body, entries.Topic):
-                    room.topic = body.text
-                run.append(line)
-                continue
-            if run:
-                self.pump.announce(room, run, self.effects)
-                run = []
-            self._change_members(room, entry)
-            self.pump.announce(room, [line], self.effects)
-        if run:
-            self.pump.announce(room, run, self.effects)
-
-    def _change_members(self, room: Room, entry: entries.Entry) -> None:
-        account = self.accounts.get(entry.account)
-        if isinstance(entry.body, entries.Left):
-            room.leaving.discard(entry.account)
-            room.members.pop(entry.account, None)
-            if account is not None:
-                account.rooms.pop(room.id, None)
-                account.markers.pop(room.id, None)
-                for session in account.sessions:
-                    if room in session.attached:
-                        self.pump.detach(room, session)
-                self.append(
-                    account, own_log_id(account.id), entries.RoomLeft(room.id), None, self.told
-                )
-            return
-        assert isinstance(entry.body, entries.Joined | entries.Created)
-        room.joining.discard(entry.account)
-        if account is None:
-            return
-        room.members[account.id] = entry.seq
-        account.rooms[room.id] = None
-        account.markers[room.id] = ReadMarker(entry.seq, entry.ordinal)
-        for session in account.sessions:
-            self._attach_member(room, session, entry)
-        self.append(account, own_log_id(account.id), entries.RoomJoined(room.id), None, self.told)
-
-    def _attach_member(self, room: Room, session: Session, entry: entries.Entry) -> None:
-        """Let a new member hear the room from its own joining on.
-
-        The log may be further by now, in the same step; then it follows by the window.
-        """
-        if room in session.attached:
-            return
-        assert session.account is not None
-        before = events.Conversation(
-            head=entry.seq,
-            cursor=entry.seq - 1,
-            read=entry.seq,
-            unread=0,
-            topic=room.topic or None,
-            room=room.shown,
-        )
-        if session.modern:
-            self.effects.append(
-                Deliver((session.connection,), [events.Conversations(conversations=[before])])
-            )
-        session.attached.append(room)
-        if session.window_open:
-            room.group(session)[session.connection] = session
-        else:
-            self.pump.lag(room, session, Seq(entry.seq - 1))
 
     def told(self, outcome: Outcome) -> None:
         """Complete a write that nobody waits for."""
@@ -554,11 +616,20 @@ class Chat:
         """Return the event that refuses an action, in the session's language."""
         seconds = refusal.values.get("seconds")
         return events.Error(
-            text=say(f"error.{refusal.code}", session.language, **(NO_VALUES | refusal.values)),
+            text=say(
+                f"error.{refusal.code}", session.language, **(NO_VALUES | refusal.values)
+            ).rstrip(),
             code=refusal.code,
             id=id if id is not None else refusal.id,
-            retry_after=float(seconds) if refusal.code is Code.RATE_LIMITED and seconds else None,
+            retry_after=float(seconds) if refusal.code in WAITING and seconds else None,
         )
+
+    def sentence(self, session: Session, sentence: Sentence | None) -> dict[str, str | int | float]:
+        """Return what the text of a ban or a mute names: until when, and why."""
+        if sentence is None:
+            return {}
+        until = moment(sentence.until, session.language)
+        return {"until": until, "reason": sentence.reason}
 
     def violate(self, session: Session, code: Code, **values: str | int | float) -> None:
         """End a connection that broke a rule: say why, send what waits, close."""
@@ -588,9 +659,11 @@ class Chat:
         if account.sessions:
             return
         account.away = None
+        if account is self.accounts.operator:
+            return
         self.presence.leave(account, self.now.elapsed)
         self.report("report.left", name=account.shown)
-        if account.password_hash is None:
+        if account.passing:
             self.hold(account)
 
     def _count_as_read(self, session: Session) -> None:
@@ -605,74 +678,6 @@ class Chat:
                 if sent > account.marker(direct.id).through:
                     read = entries.Read(direct.id, sent)
                     self.append(account, own_log_id(account.id), read, None, self.told)
-
-    # -- Guests --------------------------------------------------------------------------------
-
-    def hold(self, account: Account) -> None:
-        """Keep a guest's name for its devices for a while; without any it goes at once."""
-        seconds = self.limits.guest_hold_seconds if account.devices else 0.0
-        account.hold_until = self.now.elapsed + seconds
-        if seconds:
-            self.at(account.hold_until, lambda: self._end_hold(account))
-        else:
-            self._end_hold(account)
-
-    def _end_hold(self, account: Account) -> None:
-        due = account.hold_until is not None and account.hold_until <= self.now.elapsed
-        if not due or account.online or account.retiring or account.retired:
-            return
-        account.retiring = True
-        for id in account.rooms:
-            room = self.hall.by_id[id]
-            assert isinstance(room, Room)
-            if account.id not in room.leaving:
-                self.append(account, id, entries.Left(), None, self.told)
-        self.write(RetireAccount(account.id), lambda outcome: self._retired(account, outcome))
-
-    def _retired(self, account: Account, outcome: Outcome) -> None:
-        if isinstance(outcome, Unavailable):
-            account.retiring = False
-            self.at(self.now.elapsed + RETRY_SECONDS, lambda: self._end_hold(account))
-            return
-        self.flush()
-        # They went while they joined or made these: nobody stays behind in a room.
-        for room in account.rooms:
-            self.append(account, room, entries.Left(), None, self.told)
-        self.accounts.retire(account)
-        self.hall.by_id.pop(own_log_id(account.id), None)
-        for id in tuple(account.directs or ()):
-            direct = self.hall.by_id[id]
-            assert isinstance(direct, Direct)
-            peer = direct.peer(account)
-            if peer is account or peer.retired:
-                self._forget_direct(direct)
-            else:
-                self._relabel(direct, peer)
-        if not account.directs and self.accounts.get(account.id) is account:
-            self.accounts.forget(account)
-
-    def _relabel(self, direct: Direct, peer: Account) -> None:
-        """Tell who is left how their conversation is called, now that the name is free again."""
-        # What memory holds was told under the name alone; the store's entries will not be.
-        direct.log.forget()
-        own = self.hall.by_id.get(own_log_id(peer.id))
-        if own is not None:
-            own.log.forget()
-        for session in peer.sessions:
-            if session.modern and direct in session.attached:
-                lagging = direct.audience.lagging.get(session.connection)
-                cursor = lagging[1].sent if lagging is not None else direct.log.head
-                listed = events.Conversations(conversations=[self.snapshot(peer, direct, cursor)])
-                self.effects.append(Deliver((session.connection,), [listed]))
-
-    def _forget_direct(self, direct: Direct) -> None:
-        """Drop a direct conversation whose people are both gone; its entries stay stored."""
-        del self.hall.by_id[direct.id]
-        for account in (direct.one, direct.other):
-            if account.directs:
-                account.directs.pop(direct.id, None)
-                if account.retired and not account.directs and self.accounts.get(account.id):
-                    self.accounts.forget(account)
 
     # -- Time, and the terminal ----------------------------------------------------------------
 
@@ -705,6 +710,7 @@ class Chat:
         The commit stands first so that the disk works while the rest is written to sockets.
         """
         effects, self.effects = self.effects, []
+        self.loading += sum(type(effect) is Load for effect in effects)
         if self.writes:
             effects.insert(0, Commit(self.writes))
             self.writes = []

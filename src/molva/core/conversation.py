@@ -8,11 +8,22 @@ from molva.core.accounts import Account
 from molva.core.cursor import Cursor, ReadMarker
 from molva.core.log import Log
 from molva.core.session import Session
+from molva.core.telling import tell_direct, tell_own, tell_room, tell_unheard
 from molva.terms import entries, events
-from molva.terms.ids import AccountId, CommonRoom, ConnectionId, ConversationId, Seq
+from molva.terms.ids import (
+    AccountId,
+    CommonRoom,
+    ConnectionId,
+    ConversationId,
+    Seq,
+    StaffRoom,
+    group_label,
+    parse_group_label,
+)
 from molva.terms.instant import rfc3339
-from molva.terms.names import GENERAL
+from molva.terms.names import GENERAL, NameRefused, parse_room
 from molva.terms.names import Room as RoomName
+from molva.terms.roles import Role, RoomKind
 
 
 class Audience:
@@ -34,6 +45,17 @@ class Audience:
 
     def __bool__(self) -> bool:
         return bool(self.echo or self.quiet or self.lagging)
+
+
+class Sentence:
+    """How long a ban or a mute holds, and why."""
+
+    __slots__ = ("until", "reason")
+
+    def __init__(self, until: int | None, reason: str) -> None:
+        self.until = until
+        """Milliseconds since 1970; None has no end."""
+        self.reason = reason
 
 
 class Conversation:
@@ -68,61 +90,70 @@ class Conversation:
 
 
 class Room(Conversation):
-    """Several people under a name that begins with `#`."""
+    """Several people under a name that begins with `#`, or a group without one."""
 
-    __slots__ = ("name", "topic", "members", "joining", "leaving", "made")
+    __slots__ = (
+        "name",
+        "topic",
+        "kind",
+        "common",
+        "slow_seconds",
+        "frozen",
+        "open_from",
+        "members",
+        "roles",
+        "muted",
+        "banned",
+        "invited",
+        "said_at",
+        "joining",
+        "leaving",
+        "changing",
+        "made",
+    )
 
-    def __init__(self, id: ConversationId, log: Log, name: RoomName, topic: str) -> None:
+    def __init__(self, id: ConversationId, log: Log, name: RoomName | None, topic: str) -> None:
         super().__init__(id, log)
         self.name = name
+        """None for a group."""
         self.topic = topic
+        self.kind = RoomKind.GROUP if name is None else RoomKind.PUBLIC
+        self.common = id == CommonRoom
+        """Whether this is `#general`."""
+        self.slow_seconds = 0
+        self.frozen = False
+        self.open_from: Seq | None = None if name is None else Seq(1)
+        """Since which seq every member may read it; None while it is private."""
         self.members: dict[AccountId, Seq] = {}
         """Since which seq; the common room's are everyone and are not listed."""
+        self.roles: dict[AccountId, Role] = {}
+        """Of those who are more than a member; in the common room, on the server."""
+        self.muted: dict[AccountId, Sentence] = {}
+        self.banned: dict[AccountId, Sentence] = {}
+        self.invited: dict[AccountId, None] = {}
+        self.said_at: dict[AccountId, float] = {}
+        """When who wrote last, while there is a slow mode."""
         self.joining: set[AccountId] = set()
         """Asked of the store and not answered."""
         self.leaving: set[AccountId] = set()
         """Asked of the store and not answered: they may not write any more."""
+        self.changing = 0
+        """Changes of who may do what that the store has not answered: others wait for them."""
         self.made = True
         """Whether the store has it; before, its name is taken and it is nobody's."""
 
     @property
-    def common(self) -> bool:
-        """Whether this is `#general`."""
-        return self.id == CommonRoom
-
-    @property
     def shown(self) -> str:
-        """The name as it is displayed."""
-        return self.name.shown
+        """The name as it is displayed, and named on the wire."""
+        return group_label(self.id) if self.name is None else self.name.shown
 
     def label(self, viewer: Account) -> dict[str, str]:
         """Return the room's name; as `Conversation.label`."""
-        return {"room": self.name.shown}
+        return {"room": self.shown}
 
     def tell(self, entry: entries.Entry) -> events.LogEvent:
         """Return the event that shows an entry; as `Conversation.tell`."""
-        body = entry.body
-        room, at = self.name.shown, rfc3339(entry.at)
-        if type(body) is entries.Message:
-            return events.NewMessage(body.text, entry.name, room, entry.seq, at, entry.id)
-        match body:
-            case entries.Created():
-                return events.Created(room=room, user=entry.name, seq=entry.seq, at=at, id=entry.id)
-            case entries.Joined():
-                return events.Joined(room=room, user=entry.name, seq=entry.seq, at=at, id=entry.id)
-            case entries.Left():
-                return events.Left(room=room, user=entry.name, seq=entry.seq, at=at, id=entry.id)
-            case entries.Topic():
-                return events.Topic(
-                    room=room,
-                    text=body.text,
-                    from_=entry.name,
-                    seq=entry.seq,
-                    at=at,
-                    id=entry.id,
-                )
-            case _:
-                raise AssertionError(f"a room holds no {type(body).__name__}")
+        return tell_room(entry, self.shown)
 
 
 class Direct(Conversation):
@@ -145,18 +176,16 @@ class Direct(Conversation):
 
     def tell(self, entry: entries.Entry) -> events.LogEvent:
         """Return the event that shows an entry; as `Conversation.tell`."""
-        body = entry.body
-        assert isinstance(body, entries.Message), "a direct conversation holds messages only"
+        return tell_direct(entry, *self._people(entry))
+
+    def veil(self, entry: entries.Entry) -> events.LogEvent:
+        """Return the event that stands for an entry which the viewer may not see."""
+        return tell_unheard(entry, *self._people(entry))
+
+    def _people(self, entry: entries.Entry) -> tuple[str, str]:
         first = entry.account == self.one.id
         author, receiver = (self.one, self.other) if first else (self.other, self.one)
-        return events.NewWhisper(
-            text=body.text,
-            from_=author.label,
-            to=receiver.label,
-            seq=entry.seq,
-            at=rfc3339(entry.at),
-            id=entry.id,
-        )
+        return author.label, receiver.label
 
 
 class Reading:
@@ -189,32 +218,19 @@ class OwnLog(Conversation):
 
     def tell(self, entry: entries.Entry) -> events.LogEvent:
         """Return the event that shows an entry; as `Conversation.tell`."""
-        body = entry.body
-        log, at, seq = f"@{self.owner.shown}", rfc3339(entry.at), entry.seq
-        match body:
-            case entries.RoomJoined():
-                return events.RoomJoined(
-                    log=log, room=self._hall.room_name(body.conversation), seq=seq, at=at
-                )
-            case entries.RoomLeft():
-                return events.RoomLeft(
-                    log=log, room=self._hall.room_name(body.conversation), seq=seq, at=at
-                )
-            case entries.Opened():
-                return events.Opened(log=log, with_=body.name, seq=seq, at=at)
-            case entries.Read():
-                reading = self._hall.reading(self.owner, body)
-                return events.Read(
-                    log=log,
-                    through=body.through,
-                    unread=reading.unread,
-                    seq=seq,
-                    at=at,
-                    id=entry.id,
-                    **reading.label,
-                )
-            case _:
-                raise AssertionError(f"an own log holds no {type(body).__name__}")
+        body, log = entry.body, f"@{self.owner.shown}"
+        if not isinstance(body, entries.Read):
+            return tell_own(entry, log, self._hall.room_name)
+        reading = self._hall.reading(self.owner, body)
+        return events.Read(
+            log=log,
+            through=body.through,
+            unread=reading.unread,
+            seq=entry.seq,
+            at=rfc3339(entry.at),
+            id=entry.id,
+            **reading.label,
+        )
 
 
 class Hall:
@@ -225,29 +241,65 @@ class Hall:
         self.rooms: dict[str, Room] = {}
         """By key."""
         self.room_skeletons: dict[str, Room] = {}
+        self.room_count = 0
+        """Groups are in it, which have no names."""
 
     @property
     def common(self) -> Room:
         """`#general`."""
         return self.rooms[GENERAL]
 
+    @property
+    def staff(self) -> Room:
+        """`#moderators`."""
+        room = self.by_id[StaffRoom]
+        assert isinstance(room, Room)
+        return room
+
     def add_room(self, room: Room) -> None:
-        """Take a room that the store has made."""
+        """Take a room that the store has made, or is asked to make."""
         self.by_id[room.id] = room
-        self.rooms[room.name.key] = room
-        self.room_skeletons[room.name.skeleton] = room
+        self.room_count += 1
+        if room.name is not None:
+            self.rooms[room.name.key] = room
+            self.room_skeletons[room.name.skeleton] = room
 
     def remove_room(self, room: Room) -> None:
-        """Let go of a room that the store has not made after all."""
+        """Let go of a room that is closed, or that the store has not made after all."""
         del self.by_id[room.id]
-        del self.rooms[room.name.key]
-        del self.room_skeletons[room.name.skeleton]
+        self.room_count -= 1
+        self._let_name_go(room)
+
+    def rename_room(self, room: Room, name: RoomName) -> None:
+        """Call a room otherwise; what its window holds was told under the old name."""
+        self._let_name_go(room)
+        room.name = name
+        self.rooms[name.key] = room
+        self.room_skeletons[name.skeleton] = room
+        room.log.forget()
+
+    def _let_name_go(self, room: Room) -> None:
+        # Another may have the name by now, where one was made and one renamed to it at a time.
+        if room.name is not None and self.rooms.get(room.name.key) is room:
+            del self.rooms[room.name.key]
+        if room.name is not None and self.room_skeletons.get(room.name.skeleton) is room:
+            del self.room_skeletons[room.name.skeleton]
+
+    def find_room(self, spelled: str) -> Room | None:
+        """Return the room of a name or a group's label, however it is spelled; None for none."""
+        group = parse_group_label(spelled)
+        if group is not None:
+            room = self.by_id.get(group)
+            return room if isinstance(room, Room) and room.name is None else None
+        try:
+            return self.rooms.get(parse_room(spelled).key)
+        except NameRefused:
+            return None
 
     def room_name(self, conversation: ConversationId) -> str:
-        """Return a room's name by its id."""
-        room = self.by_id[conversation]
-        assert isinstance(room, Room)
-        return room.name.shown
+        """Return a room's name by its id; a closed one's is unknown."""
+        room = self.by_id.get(conversation)
+        return room.shown if isinstance(room, Room) else group_label(conversation)
 
     def reading(self, owner: Account, body: entries.Read) -> Reading:
         """Return how a read marker is told to its owner."""

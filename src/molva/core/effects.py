@@ -9,12 +9,13 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from molva.terms.actions import AnyAction
+from molva.terms.admission import Admission
 from molva.terms.entries import Entry
 from molva.terms.errors import Code, Refusal
 from molva.terms.events import AnyEvent, Result
 from molva.terms.ids import ConnectionId, ConversationId, Seq
 from molva.terms.limits import Limits
-from molva.terms.ports import Outcome, Write
+from molva.terms.ports import Outcome, Store, StoreUnavailable, Write
 
 # -- Inputs ----------------------------------------------------------------------------------------
 
@@ -82,6 +83,12 @@ class PasswordVerified(msgspec.Struct, frozen=True, gc=False):
     fits: bool | None
 
 
+class AdmissionChanged(msgspec.Struct, frozen=True):
+    """Who may join was set anew."""
+
+    admission: Admission
+
+
 class LimitsChanged(msgspec.Struct, frozen=True):
     """The configuration was read again."""
 
@@ -102,6 +109,7 @@ Input = (
     | Loaded
     | PasswordHashed
     | PasswordVerified
+    | AdmissionChanged
     | LimitsChanged
     | Stopping
 )
@@ -124,6 +132,21 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     bytes_max: int
     after: Seq | None = None
     before: Seq | None = None
+    ledger: bool = False
+    """Whether only entries of `LEDGER` kinds are wanted; with `before`."""
+
+    def read(self, store: Store) -> list[Entry] | None:
+        """Return what a store answers: the same for every shell; None where it cannot."""
+        bounds = {"limit": self.limit, "bytes_max": self.bytes_max}
+        try:
+            if self.before is None:
+                after = Seq(0) if self.after is None else self.after
+                return store.load(self.conversation, after=after, **bounds)
+            if self.ledger:
+                return store.load_ledger(self.conversation, before=self.before, **bounds)
+            return store.load_before(self.conversation, before=self.before, **bounds)
+        except StoreUnavailable:
+            return None
 
 
 class HashPassword(msgspec.Struct, frozen=True, gc=False):
@@ -134,7 +157,10 @@ class HashPassword(msgspec.Struct, frozen=True, gc=False):
 
 
 class VerifyPassword(msgspec.Struct, frozen=True, gc=False):
-    """Compare off the loop; answer `PasswordVerified`."""
+    """Compare off the loop; answer `PasswordVerified`.
+
+    An empty hash stands for nobody's: the work is the same, and nothing fits it.
+    """
 
     request: int
     hash: str

@@ -9,11 +9,14 @@ write is an effect out and a completion in, so that a slow or failing disk is on
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
-from molva.core import messages, people, policy, rooms
+from molva.core import messages, moderation, people, policy, rooms
+from molva.core.administration import Administration
+from molva.core.affairs import Affairs
 from molva.core.chat import RETRY_SECONDS, Chat
 from molva.core.effects import (
+    AdmissionChanged,
     Committed,
     Connected,
     Disconnected,
@@ -29,19 +32,24 @@ from molva.core.effects import (
     WindowClosed,
     WindowOpened,
 )
+from molva.core.gate import Gate
+from molva.core.membership import Membership
+from molva.core.presence import Presence
 from molva.core.rate import ACTION, BYTES_PER_UNIT, ERROR, PAGE, charge, spend
 from molva.core.reading import Reader
 from molva.core.registration import Registrar
+from molva.core.removals import Removals
+from molva.core.restoration import restore
+from molva.core.retirement import Retirement
 from molva.core.session import Session, State, Trigger
 from molva.terms import actions, events
+from molva.terms.admission import Admission
 from molva.terms.catalogue import say
 from molva.terms.errors import CLOSING, Code, Refusal
 from molva.terms.ids import ConnectionId
 from molva.terms.instant import Instant
 from molva.terms.limits import Limits
 from molva.terms.ports import Contents, IdSource
-
-A = TypeVar("A", bound=actions.Action)
 
 PIPELINED = frozenset(
     {
@@ -59,8 +67,9 @@ PIPELINED = frozenset(
 REFUSALS_HEARD = 64
 """Actions refused for their number, one after the other, before the socket is read no more."""
 
-Handler = tuple[frozenset[State], float, Callable[[Session, object], None]]
-"""In which states an action is heard, what it costs, and what handles it."""
+Handler = tuple[frozenset[State], float, Callable[[Session, Any], None], bool]
+"""In which states an action is heard, what it costs, what handles it, and whether the operator's
+is."""
 
 
 class Hub:
@@ -74,16 +83,31 @@ class Hub:
         ids: IdSource,
         now: Instant,
         reports: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         """Take up what the store holds, at `now`.
 
         `ids` is the only source of chance. `reports`: whether the shell shows
         `Report` effects.
         """
-        chat = Chat(contents, limits=limits, ids=ids, now=now, reports=reports)
+        chat = Chat(
+            limits=limits,
+            ids=ids,
+            now=now,
+            reports=reports,
+            admission=admission or Admission(),
+        )
+        restore(chat, contents)
         self._chat = chat
         self._registrar = Registrar(chat)
         self._reader = Reader(chat)
+        self._gate = Gate(chat)
+        self._removals = Removals(chat)
+        self._membership = Membership(chat)
+        self._retirement = Retirement(chat)
+        chat.fold = self._membership.announce
+        chat.hold = self._retirement.hold
+        self._registrar.seat = self._membership.seat
         self._addresses: dict[str, int] = {}
         """Open connections of each address."""
         self._unregistered: dict[ConnectionId, Session] = {}
@@ -92,30 +116,80 @@ class Hub:
         """Whether there is a timer for the first of them."""
         self._retrying = False
         self._handlers: dict[type[actions.Action], Handler] = {}
-        self._handle(actions.Registration, self._registrar.register)
-        self._handle(actions.NewMessage, partial(messages.new_message, chat))
-        self._handle(actions.NewWhisper, partial(messages.new_whisper, chat))
-        self._handle(actions.Create, partial(rooms.create, chat))
-        self._handle(actions.Join, partial(rooms.join, chat))
-        self._handle(actions.Leave, partial(rooms.leave, chat))
-        self._handle(actions.Topic, partial(rooms.topic, chat))
-        self._handle(actions.Rooms, partial(rooms.rooms, chat))
-        self._handle(actions.Users, partial(people.users, chat))
-        self._handle(actions.Away, partial(people.away, chat))
-        self._handle(actions.Read, self._reader.read)
-        self._handle(actions.History, self._reader.history)
-        self._handle(actions.Typing, partial(people.typing, chat))
-        self._handle(actions.Ping, lambda s, a: chat.reply(s, events.Pong(id=a.id)))
-        self._handle(actions.Pong, lambda s, a: None)
-        self._handle(actions.Quit, lambda s, a: self._quit(s))
-        for account in tuple(chat.accounts):
-            # Those who were here when the server last stopped have a while to come back.
-            if account.password_hash is None:
-                chat.hold(account)
+        self._add_handlers()
+        self._membership.restore()
+        self._retirement.restore()
 
-    def _handle(self, action: type[A], handler: Callable[[Session, A], None]) -> None:
-        cost = PAGE if action is actions.History else ACTION
-        self._handlers[action] = (policy.TABLE[action].states, cost, handler)  # type: ignore[assignment]
+    def _add_handlers(self) -> None:
+        chat, handle = self._chat, self._handle
+        reader, removals = self._reader, self._removals
+        affairs = Affairs(chat, self._registrar, self._retirement)
+        administration = Administration(chat, self._registrar, self._retirement)
+        handle(actions.Registration, self._registrar.register)
+        handle(actions.NewMessage, partial(messages.new_message, chat))
+        handle(actions.NewWhisper, partial(messages.new_whisper, chat))
+        handle(actions.Create, partial(rooms.create, chat))
+        handle(actions.Join, partial(rooms.join, chat))
+        handle(actions.Leave, partial(rooms.leave, chat))
+        handle(actions.Topic, partial(rooms.topic, chat))
+        handle(actions.Rename, partial(rooms.rename, chat))
+        handle(actions.Mode, partial(rooms.mode, chat))
+        handle(actions.Invite, partial(rooms.invite, chat))
+        handle(actions.Rooms, partial(rooms.rooms, chat))
+        handle(actions.Kick, partial(moderation.kick, chat))
+        handle(actions.Ban, partial(moderation.ban, chat))
+        handle(actions.Unban, partial(moderation.unban, chat))
+        handle(actions.Mute, partial(moderation.mute, chat))
+        handle(actions.Unmute, partial(moderation.unmute, chat))
+        handle(actions.SetRole, partial(moderation.set_role, chat))
+        handle(actions.Sanctions, partial(moderation.sanctions, chat))
+        handle(actions.Remove, removals.remove)
+        handle(actions.Restore, removals.restore)
+        handle(actions.Report, removals.report)
+        handle(actions.Ledger, removals.ledger)
+        handle(actions.Users, partial(people.users, chat))
+        handle(actions.Away, partial(people.away, chat))
+        handle(actions.Read, reader.read)
+        handle(actions.History, reader.history)
+        handle(actions.Typing, partial(people.typing, chat))
+        handle(actions.SetPassword, affairs.password)
+        handle(actions.Devices, affairs.devices)
+        handle(actions.ForgetDevice, affairs.forget_device)
+        handle(actions.SignOut, affairs.sign_out)
+        handle(actions.Link, affairs.link)
+        handle(actions.DeleteAccount, affairs.delete)
+        handle(actions.Block, affairs.block)
+        handle(actions.Unblock, affairs.unblock)
+        handle(actions.Blocks, affairs.blocks)
+        handle(actions.Invitation, administration.invitation)
+        handle(actions.Invitations, administration.invitations)
+        handle(actions.EndInvitation, administration.end_invitation)
+        handle(actions.Accounts, administration.accounts)
+        handle(actions.ResetPassword, administration.reset_password)
+        handle(actions.RemoveAccount, administration.remove_account)
+        handle(actions.Ping, lambda s, a: chat.reply(s, events.Pong(id=a.id)))
+        handle(actions.Pong, lambda s, a: None)
+        handle(actions.Quit, lambda s, a: self._quit(s))
+
+    def _handle(self, action: type[actions.Action], handler: Callable[..., None]) -> None:
+        """Let a handler hear an action, behind the row of the table that says for whom."""
+        cost = PAGE if action in (actions.History, actions.Ledger) else ACTION
+        row = policy.TABLE[action]
+        self._handlers[action] = (
+            row.states,
+            cost,
+            self._gate.admitting(row, handler),
+            row.operator,
+        )
+
+    @property
+    def presence(self) -> Presence:
+        """Who is online."""
+        return self._chat.presence
+
+    def let_operator_in(self, token: str) -> None:
+        """Let who holds the machine register by a token that the shell has made."""
+        self._chat.accounts.operator_digest = self._chat.ids.digest(token)
 
     @property
     def handled(self) -> frozenset[type[actions.Action]]:
@@ -148,7 +222,7 @@ class Hub:
         A time that has passed means at once.
         """
         chat = self._chat
-        if chat.pump.eager:
+        if chat.pump.eager or chat.writes:
             return chat.now.elapsed
         due = [t for t in (chat.next_timer(), chat.presence.tell_at) if t is not None]
         return min(due) if due else None
@@ -174,8 +248,12 @@ class Hub:
         chat = self._chat
         match input:
             case Loaded(request, loaded):
+                if loaded is not None:
+                    loaded = chat.masked(loaded)
                 if not chat.pump.loaded(request, loaded, chat.effects):
-                    self._reader.loaded(request, loaded)
+                    if not self._removals.loaded(request, loaded):
+                        self._reader.loaded(request, loaded)
+                chat.loads_ended()
             case WindowClosed(connection):
                 self._close_window(connection)
             case WindowOpened(connection):
@@ -190,6 +268,8 @@ class Hub:
                 self._registrar.verified(request, fits)
             case LimitsChanged(limits):
                 chat.limits = limits
+            case AdmissionChanged(admission):
+                chat.accounts.admission = admission
             case Stopping():
                 chat.stopping = True
 
@@ -363,14 +443,16 @@ class Hub:
                 if session.open():
                     self._bound(session)
 
-    @staticmethod
-    def _must_wait(session: Session, request: actions.AnyAction | Refusal) -> bool:
+    def _must_wait(self, session: Session, request: actions.AnyAction | Refusal) -> bool:
         """Say whether an action must wait for earlier ones of its session.
 
         What is said follows without waiting. Whatever asks how things stand, or changes who may do
         what, waits until what was said before is in the log: one reads one's own writes.
         """
-        if session.busy:
+        account = session.account
+        if session.busy or (account is not None and account.retiring):
+            return True
+        if self._chat.changing and self._gate.awaits(session, request):
             return True
         if session.writes_sent == session.writes_done:
             return False
@@ -381,7 +463,7 @@ class Hub:
         if isinstance(request, Refusal):
             self._refuse(session, request)
             return
-        states, cost, handler = self._handlers[type(request)]
+        states, cost, handler, operator = self._handlers[type(request)]
         if session.state not in states:
             known = session.account is not None
             code = Code.ALREADY_REGISTERED if known else Code.NOT_AUTHENTICATED
@@ -397,6 +479,9 @@ class Hub:
             self._slow(session, wait)
             return
         session.refusals = 0
+        if session.account is chat.accounts.operator and not operator:
+            self._refuse(session, Refusal(Code.NOT_ALLOWED, {}, request.id))
+            return
         handler(session, request)
 
     def _spend(self, session: Session, cost: float) -> float:

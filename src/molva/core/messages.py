@@ -5,12 +5,17 @@ from collections.abc import Callable
 from molva.core import policy
 from molva.core.accounts import Account
 from molva.core.chat import Chat
+from molva.core.conversation import Room
 from molva.core.effects import Report
 from molva.core.session import Session
 from molva.terms import actions, entries, limits
 from molva.terms.errors import Code, Refusal
 from molva.terms.ids import SYSTEM_ID_PREFIX, direct_id, own_log_id
 from molva.terms.ports import Appended, Outcome
+from molva.terms.roles import OPEN_KINDS
+
+SAID_MAX = 1_000
+"""People remembered for slow mode beyond the members, before those who may write are dropped."""
 
 
 def text_refusal(text: str, bytes_max: int = limits.TEXT_BYTES_MAX) -> Refusal | None:
@@ -23,7 +28,7 @@ def text_refusal(text: str, bytes_max: int = limits.TEXT_BYTES_MAX) -> Refusal |
     return None
 
 
-def new_message(chat: Chat, session: Session, action: actions.NewMessage) -> None:
+def new_message(chat: Chat, session: Session, action: actions.NewMessage, room: Room) -> None:
     """Say something in a room."""
     account = session.account
     assert account is not None
@@ -31,22 +36,62 @@ def new_message(chat: Chat, session: Session, action: actions.NewMessage) -> Non
     if refusal is not None:
         chat.reply(session, chat.error(session, refusal, action.id))
         return
-    if action.room is None:
-        room = chat.hall.common
-    else:
-        named = chat.find_room(action.room)
-        if named is None or not policy.member(account, named):
-            absent = Refusal(Code.NOT_A_MEMBER, {"room": action.room})
-            chat.refuse_write(session, action, absent, entries.Message(action.text))
+    if room.frozen or room.slow_seconds:
+        refusal = _rule_refusal(chat, account, room)
+        if refusal is not None:
+            chat.refuse_write(session, action, refusal)
             return
-        room = named
-    after = None
+    after = None if not room.slow_seconds else _unsaid(chat, account, room)
     if chat.reports:
-        said = Report(
-            "report.message", {"name": account.shown, "room": room.shown, "text": action.text}
-        )
-        after = _reporter(chat, said)
+        values: dict[str, str | int] = {"name": account.shown, "room": room.shown}
+        said = Report("report.private", values)
+        if room.kind in OPEN_KINDS:
+            # The server's screen may hang on a wall: what is private is not shown on it.
+            said = Report("report.message", values | {"text": action.text})
+        after = _both(after, _reporter(chat, said))
     chat.append_for(session, room.id, entries.Message(action.text), action, after)
+
+
+def _rule_refusal(chat: Chat, account: Account, room: Room) -> Refusal | None:
+    """Return why a member may not write just now: the room is frozen, or it is too soon."""
+    if policy.standing(account, room) & policy.MODERATORS:
+        return None
+    if room.frozen:
+        return Refusal(Code.FROZEN, {"room": room.shown})
+    now = chat.now.elapsed
+    said_at = room.said_at.get(account.id)
+    if said_at is not None and now - said_at < room.slow_seconds:
+        return Refusal(
+            Code.SLOW_MODE, {"seconds": max(1, int(said_at + room.slow_seconds - now + 0.999))}
+        )
+    if len(room.said_at) > len(room.members) + SAID_MAX:
+        room.said_at = {id: at for id, at in room.said_at.items() if now - at < room.slow_seconds}
+    room.said_at[account.id] = now
+    return None
+
+
+def _unsaid(chat: Chat, account: Account, room: Room) -> Callable[[Outcome], None]:
+    """Return what lets one write at once again where nothing was written."""
+    said_at = chat.now.elapsed
+
+    def after(outcome: Outcome) -> None:
+        if not isinstance(outcome, Appended) and room.said_at.get(account.id) == said_at:
+            del room.said_at[account.id]
+
+    return after
+
+
+def _both(
+    first: Callable[[Outcome], None] | None, second: Callable[[Outcome], None]
+) -> Callable[[Outcome], None]:
+    if first is None:
+        return second
+
+    def after(outcome: Outcome) -> None:
+        first(outcome)
+        second(outcome)
+
+    return after
 
 
 def _reporter(chat: Chat, report: Report) -> Callable[[Outcome], None]:
@@ -70,7 +115,7 @@ def new_whisper(chat: Chat, session: Session, action: actions.NewWhisper) -> Non
     other = chat.find_account(action.to)
     if other is None or other.retiring or other.retired:
         nobody = Refusal(Code.NO_SUCH_USER, {"name": action.to})
-        chat.refuse_write(session, action, nobody, entries.Message(action.text))
+        chat.refuse_write(session, action, nobody)
         return
     id = direct_id(account.id, other.id)
     if id not in chat.hall.by_id and len(account.directs or ()) >= (
@@ -90,7 +135,10 @@ def new_whisper(chat: Chat, session: Session, action: actions.NewWhisper) -> Non
             values: dict[str, str | int] = {"name": account.shown, "to": other.shown}
             chat.effects.append(Report("report.whisper", values))
 
-    chat.append_for(session, id, entries.Message(action.text), action, after)
+    body: entries.AnyBody = entries.Message(action.text)
+    if not policy.hears(other, account.id):
+        body = entries.Unheard(action.text)
+    chat.append_for(session, id, body, action, after)
 
 
 def _tell_opened(chat: Chat, account: Account, other: Account) -> None:

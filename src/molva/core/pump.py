@@ -12,18 +12,27 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 from molva.core.accounts import Account
-from molva.core.conversation import Conversation
+from molva.core.conversation import Conversation, Direct
 from molva.core.cursor import Cursor
 from molva.core.effects import Deliver, Effect, Load
 from molva.core.log import Line
+from molva.core.policy import unheard, visible
 from molva.core.session import Session
 from molva.terms.entries import Entry
-from molva.terms.events import Gap
+from molva.terms.events import Gap, LogEvent
 from molva.terms.ids import AccountId, ConnectionId, Seq
 from molva.terms.limits import ENTRY_OVERHEAD_BYTES, Limits
 
 SLICES_PER_STEP = 64
 """Slices that leave in one step for those behind, before other inputs have their turn."""
+
+
+def shown(conversation: Conversation, account: Account, entry: Entry, event: LogEvent) -> LogEvent:
+    """Return what an account is shown of an entry: the event, or a sign that something is there."""
+    if visible(account, conversation, entry):
+        return event
+    assert isinstance(conversation, Direct), "nobody hears a log before its floor"
+    return conversation.veil(entry)
 
 
 class Pump:
@@ -56,16 +65,20 @@ class Pump:
         after: Seq,
         limits: Limits,
         effects: list[Effect],
+        *,
+        floor: Seq,
     ) -> None:
         """Let a session hear a conversation from after a seq on.
 
-        What lies further back than `backlog_entries_max` is not streamed but named by a `gap`.
+        What lies before `floor`, the first that its account may see, or further back than
+        `backlog_entries_max`, is not streamed but named by a `gap`.
         """
         assert session.account is not None
         assert after <= conversation.log.head, "a cursor beyond the head is refused before"
         assert conversation not in session.attached
         session.attached.append(conversation)
-        oldest = Seq(conversation.log.head - limits.backlog_entries_max)
+        head = conversation.log.head
+        oldest = Seq(min(head, max(head - limits.backlog_entries_max, floor - 1)))
         if after < oldest:
             gap = Gap(after=after, through=oldest, **conversation.label(session.account))
             effects.append(Deliver((session.connection,), [gap]))
@@ -109,6 +122,10 @@ class Pump:
     ) -> None:
         """Tell those at the head of entries that the log has just taken."""
         audience = conversation.audience
+        if isinstance(conversation, Direct) and any(unheard(e) for e, _ in lines):
+            for session in (*audience.echo.values(), *audience.quiet.values()):
+                self._deliver(conversation, session, lines, effects)
+            return
         events = [event for _, event in lines]
         if audience.echo:
             effects.append(Deliver(tuple(audience.echo), events))
@@ -140,7 +157,11 @@ class Pump:
     ) -> None:
         assert session.account is not None
         own = None if conversation.tells_author(session) else session.account.id
-        events = [event for entry, event in lines if entry.account != own]
+        events = [
+            shown(conversation, session.account, entry, event)
+            for entry, event in lines
+            if entry.account != own
+        ]
         if events:
             effects.append(Deliver((session.connection,), events))
 

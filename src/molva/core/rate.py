@@ -4,9 +4,10 @@ The bucket's two numbers live in their owner; this is only the arithmetic. Time 
 never goes back.
 """
 
+from collections.abc import Hashable
 from typing import Protocol
 
-from molva.terms.limits import Rate
+from molva.terms.limits import Limits, Rate
 
 ACTION = 1.0
 ERROR = 5.0
@@ -53,3 +54,40 @@ def charge(spender: Spender, rate: Rate, cost: float, now: float) -> None:
     spent = max(0.0, spender.tokens - (now - spender.tokens_at) * rate.per_second)
     spender.tokens_at = now
     spender.tokens = min(spent + cost, 2 * rate.burst)
+
+
+REMEMBERED_MAX = 10_000
+"""Buckets beyond which those that are full again are dropped."""
+
+
+class Rates:
+    """Buckets of what is done seldom, each by the name of its limit and who spends."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[str, Hashable], Bucket] = {}
+
+    def wait(
+        self, limits: Limits, name: str, who: Hashable, now: float, *, cost: float = ACTION
+    ) -> float:
+        """Take `cost` from whose bucket of a limit; return 0, or the seconds until it is there."""
+        rate: Rate | None = getattr(limits, name)
+        return spend(self._bucket(limits, name, who, now), rate, cost, now) if rate else 0.0
+
+    def empty(self, limits: Limits, name: str, who: Hashable, now: float) -> float:
+        """Return the seconds until one may spend again; nothing is taken."""
+        rate: Rate | None = getattr(limits, name)
+        bucket = self._buckets.get((name, who))
+        if rate is None or bucket is None:
+            return 0.0
+        spent = bucket.tokens - (now - bucket.tokens_at) * rate.per_second
+        return max(0.0, (spent + ACTION - rate.burst) / rate.per_second)
+
+    def _bucket(self, limits: Limits, name: str, who: Hashable, now: float) -> Bucket:
+        if len(self._buckets) >= REMEMBERED_MAX:
+            self._buckets = {
+                key: bucket
+                for key, bucket in self._buckets.items()
+                if (rate := getattr(limits, key[0])) is not None
+                and bucket.tokens > (now - bucket.tokens_at) * rate.per_second
+            }
+        return self._buckets.setdefault((name, who), Bucket(now))

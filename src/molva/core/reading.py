@@ -7,10 +7,14 @@ from molva.core.chat import Chat
 from molva.core.conversation import Conversation
 from molva.core.effects import Load
 from molva.core.log import Line
+from molva.core.pump import shown as shown_to
 from molva.core.session import Session
 from molva.terms import actions, entries, events, limits
 from molva.terms.errors import Code, Refusal
-from molva.terms.ids import ConversationId, Seq, own_log_id
+from molva.terms.ids import Seq, own_log_id
+
+Part = tuple[Seq | None, Seq | None, int]
+"""A part of a page: after, before, how many entries."""
 
 
 class Reader:
@@ -20,16 +24,11 @@ class Reader:
         self._chat = chat
         self._pages: dict[int, Page] = {}
 
-    def read(self, session: Session, action: actions.Read) -> None:
+    def read(self, session: Session, action: actions.Read, found: Conversation) -> None:
         """Move one's read marker forward; where it stands there already, nothing is written."""
         chat = self._chat
         account = session.account
         assert account is not None
-        found = chat.find_conversation(account, action.room, action.with_)
-        if isinstance(found, Refusal):
-            body = entries.Read(ConversationId(""), Seq(action.through))
-            chat.refuse_write(session, action, found, body)
-            return
         if action.through > found.log.head:
             chat.reply(session, chat.error(session, Refusal(Code.CURSOR_AHEAD), action.id))
             return
@@ -39,7 +38,7 @@ class Reader:
         body = entries.Read(found.id, Seq(action.through))
         chat.append_for(session, own_log_id(account.id), body, action)
 
-    def history(self, session: Session, action: actions.History) -> None:
+    def history(self, session: Session, action: actions.History, found: Conversation) -> None:
         """Answer with a page, from memory or from the store."""
         chat = self._chat
         account = session.account
@@ -49,11 +48,8 @@ class Reader:
             refusal = Refusal(Code.BAD_FIELD, {"detail": "before, after, around"})
             chat.reply(session, chat.error(session, refusal, action.id))
             return
-        found = chat.find_conversation(account, action.room, action.with_)
-        if isinstance(found, Refusal):
-            chat.reply(session, chat.error(session, found, action.id))
-            return
-        page = Page(session, action, found)
+        floor = policy.floor(account, found)
+        page = Page(session, action, found, floor or Seq(1))
         if not found.log.head:
             self._answer(page)
             return
@@ -100,12 +96,17 @@ class Reader:
         chat.idle[session.connection] = session
         account = session.account
         assert account is not None
-        # They may have left while it was loading.
-        if not policy.visible(account, page.conversation):
+        # They may have left while it was loading, or come back and see less.
+        floor = policy.floor(account, page.conversation)
+        if floor is None:
             absent = Refusal(Code.NOT_A_MEMBER, {"room": page.action.room or ""})
             chat.reply(session, chat.error(session, absent, page.action.id))
             return
-        lines = [(entry, page.conversation.tell(entry)) for entry in page.entries]
+        page.raise_floor(floor)
+        place = page.conversation
+        lines = [
+            (entry, shown_to(place, account, entry, place.tell(entry))) for entry in page.entries
+        ]
         shown, cut = _fitting(lines, first=page.anchor)
         told = [event for _, event in shown]
         more = cut or page.more(shown[0][0].seq, shown[-1][0].seq) if shown else False
@@ -124,40 +125,49 @@ class Reader:
 class Page:
     """One answer to `history` in the making."""
 
-    __slots__ = ("session", "action", "conversation", "entries", "_parts")
+    __slots__ = ("session", "action", "conversation", "floor", "entries", "_parts")
 
     def __init__(
-        self, session: Session, action: actions.History, conversation: Conversation
+        self, session: Session, action: actions.History, conversation: Conversation, floor: Seq
     ) -> None:
         self.session = session
         self.action = action
         self.conversation = conversation
+        self.floor = floor
+        """The first seq that the asker may see."""
         self.entries: list[entries.Entry] = []
-        self._parts = self._plan(action, conversation.log.head)
+        self._parts = self._plan(action, conversation.log.head, floor)
 
     @staticmethod
-    def _plan(action: actions.History, head: Seq) -> list[tuple[Seq | None, Seq | None, int]]:
+    def _plan(
+        action: actions.History, head: Seq, floor: Seq
+    ) -> list[tuple[Seq | None, Seq | None, int]]:
         """Return the parts to load, last first: after, before, how many."""
         limit = action.limit
         if action.after is not None:
-            return [(Seq(action.after), None, limit)]
+            return [(Seq(max(action.after, floor - 1)), None, limit)]
         if action.around is not None:
             earlier = limit // 2
-            middle = Seq(min(action.around, head))
+            middle = Seq(max(min(action.around, head), floor))
             return [(Seq(max(middle - 1, 0)), None, limit - earlier)] + (
                 [(None, middle, earlier)] if earlier else []
             )
         before = head + 1 if action.before is None else min(action.before, head + 1)
         return [(None, Seq(before), limit)]
 
-    def next_part(self) -> tuple[Seq | None, Seq | None, int] | None:
+    def next_part(self) -> Part | None:
         """Return what to load next; None when the page is whole."""
         return self._parts.pop() if self._parts else None
 
     def take(self, loaded: Sequence[entries.Entry]) -> None:
         """Add a part, in order; what this node has not taken yet is not for anybody's eyes."""
         head = self.conversation.log.head
-        self.entries.extend(entry for entry in loaded if entry.seq <= head)
+        self.entries.extend(entry for entry in loaded if self.floor <= entry.seq <= head)
+
+    def raise_floor(self, floor: Seq) -> None:
+        """Drop what may not be seen any more."""
+        self.floor = max(self.floor, floor)
+        self.entries = [entry for entry in self.entries if entry.seq >= self.floor]
 
     @property
     def anchor(self) -> int:
@@ -176,8 +186,8 @@ class Page:
         if self.action.after is not None:
             return last < head
         if self.action.around is not None:
-            return first > 1 or last < head
-        return first > 1
+            return first > self.floor or last < head
+        return first > self.floor
 
 
 def _fitting(lines: list[Line], *, first: int) -> tuple[list[Line], bool]:
@@ -188,7 +198,7 @@ def _fitting(lines: list[Line], *, first: int) -> tuple[list[Line], bool]:
     while start > 0 or stop < len(lines):
         later = stop < len(lines) and (start == 0 or stop - first <= first - start)
         line = lines[stop] if later else lines[start - 1]
-        text = getattr(line[0].body, "text", "")
+        text = getattr(line[0].body, "text", "") + getattr(line[0].body, "reason", "")
         left -= 2 * len(text.encode()) + limits.ENTRY_OVERHEAD_BYTES
         if left < 0 and start < stop:
             return lines[start:stop], True

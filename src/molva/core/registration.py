@@ -7,12 +7,14 @@ password is hashed.
 
 from collections.abc import Callable
 
-from molva.core import people
-from molva.core.accounts import Account, Device, Verdict
-from molva.core.chat import Chat
-from molva.core.conversation import Conversation, Direct, OwnLog, Room
+from molva.core import people, policy
+from molva.core.accounts import Account, Decision, Device, Verdict
+from molva.core.chat import RETRY_SECONDS, Chat
+from molva.core.conversation import Direct
 from molva.core.effects import HashPassword, Speak, VerifyPassword
-from molva.core.rate import ACTION, Bucket, spend
+from molva.core.invitations import Invitation
+from molva.core.places import paged, places
+from molva.core.rooms import change_unasked
 from molva.core.session import FEATURES, Feature, Session, State, Trigger
 from molva.terms import entries, limits
 from molva.terms.actions import Registration
@@ -20,15 +22,44 @@ from molva.terms.catalogue import parse_language, say
 from molva.terms.errors import Code, Refusal
 from molva.terms.events import Conversation as Snapshot
 from molva.terms.events import Conversations, Result
-from molva.terms.ids import CommonRoom, Seq, direct_id, own_log_id
+from molva.terms.ids import (
+    CommonRoom,
+    own_log_id,
+)
 from molva.terms.instant import rfc3339
 from molva.terms.names import Name, NameRefused, parse_name
-from molva.terms.ports import AddDevice, Made, MakeAccount, Outcome, Taken
+from molva.terms.ports import (
+    AddDevice,
+    ForgetDevices,
+    Made,
+    MakeAccount,
+    Outcome,
+    Spent,
+    Taken,
+    Unavailable,
+)
+from molva.terms.roles import Role
 
 SERVER = "molva"
 """What the welcome says of the program; the shell adds nothing to it."""
 
-ADDRESSES_REMEMBERED_MAX = 10_000
+PAUSE_SECONDS = 1.0
+"""Until a connection is heard again whose registration was one too many."""
+
+
+def password_refusal(password: str | None) -> Refusal | None:
+    """Return why a text cannot be a password, or None."""
+    if password is None:
+        return None
+    if len(password) < limits.PASSWORD_CHARACTERS_MIN:
+        return Refusal(Code.PASSWORD_TOO_SHORT, {"characters": limits.PASSWORD_CHARACTERS_MIN})
+    if len(password.encode()) > limits.PASSWORD_BYTES_MAX:
+        return Refusal(Code.PASSWORD_TOO_LONG, {"bytes": limits.PASSWORD_BYTES_MAX})
+    return None
+
+
+def _nobody_seated(account: Account) -> None:
+    raise AssertionError("nobody seats")
 
 
 class Registrar:
@@ -36,9 +67,12 @@ class Registrar:
 
     def __init__(self, chat: Chat) -> None:
         self._chat = chat
-        self._addresses: dict[str, Bucket] = {}
+        self._unowned = all(account.password_hash is None for account in chat.accounts)
+        """Whether the first who can come back is to own this server: nobody kept a name before."""
         self._hashing: dict[int, Callable[[str | None], None]] = {}
         self._verifying: dict[int, Callable[[bool | None], None]] = {}
+        self.seat: Callable[[Account], None] = _nobody_seated
+        """Lets who moderates the server into `#moderators`: the hub puts it here."""
 
     # -- Asking --------------------------------------------------------------------------------
 
@@ -48,7 +82,10 @@ class Registrar:
         session.move(Trigger.REGISTRATION)
         session.busy = True
         session.language = parse_language(action.language)
-        refusal = self._rate(session) or self._password_refusal(action.password)
+        if chat.accounts.is_operator(action.name, action.token):
+            self._enter_operator(session, action)
+            return
+        refusal = self._rate(session, action) or password_refusal(action.password)
         if refusal is not None:
             self._refuse(session, action, refusal)
             return
@@ -58,45 +95,56 @@ class Registrar:
             values: dict[str, str | int | float] = {"detail": refused.detail}
             self._refuse(session, action, Refusal(Code(refused.code), values))
             return
-        decision = chat.accounts.authenticate(name, action.password, action.token)
+        decision = chat.accounts.authenticate(
+            name,
+            action.password,
+            action.token,
+            action.code,
+            address_banned=chat.ranges.cover(session.address),
+            now=chat.now,
+        )
+        if decision.guessed:
+            # What is guessed is counted whatever comes of it; what is known costs nothing.
+            chat.rates.wait(chat.limits, "codes_per_address", session.address, chat.now.elapsed)
+        self._carry_out(session, action, name, decision)
+
+    def _carry_out(
+        self, session: Session, action: Registration, name: Name, decision: Decision
+    ) -> None:
+        chat = self._chat
         if decision.verdict is Verdict.REFUSE:
             assert decision.code is not None
-            self._refuse(session, action, Refusal(decision.code))
+            values = self._banned(session, decision.account) if decision.account else {}
+            self._refuse(session, action, Refusal(decision.code, values))
         elif decision.verdict is Verdict.ENTER:
             assert decision.account is not None
             self._enter(session, action, decision.account, decision.device, token=None)
-        elif decision.verdict is Verdict.VERIFY:
+        elif decision.verdict is Verdict.ADD:
             assert decision.account is not None
-            self._verify(session, action, decision.account)
+            self._add_device(session, action, decision.account)
+        elif decision.verdict is Verdict.VERIFY:
+            self._verify(session, action, name, decision.account)
         elif len(chat.accounts) >= chat.limits.accounts_max:
             self._refuse(session, action, Refusal(Code.LIMIT_REACHED, {"detail": "accounts"}))
         elif action.password is None:
-            self._make(session, action, name, password_hash=None)
+            self._make(session, action, name, None, decision.invitation)
         else:
             self._hash(session, action, name, action.password)
 
-    def _rate(self, session: Session) -> Refusal | None:
-        rate = self._chat.limits.registrations_per_address
-        if rate is None:
-            return None
-        now = self._chat.now.elapsed
-        if len(self._addresses) >= ADDRESSES_REMEMBERED_MAX:
-            # What has been quiet long enough to be full again need not be remembered.
-            kept = {a: b for a, b in self._addresses.items() if now - b.tokens_at < 60.0}
-            self._addresses = kept
-        bucket = self._addresses.setdefault(session.address, Bucket(now))
-        wait = spend(bucket, rate, ACTION, now)
-        return Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}) if wait else None
+    def _banned(self, session: Session, account: Account) -> dict[str, str | int | float]:
+        return self._chat.sentence(session, self._chat.hall.common.banned.get(account.id))
 
-    @staticmethod
-    def _password_refusal(password: str | None) -> Refusal | None:
-        if password is None:
-            return None
-        if len(password) < limits.PASSWORD_CHARACTERS_MIN:
-            return Refusal(Code.PASSWORD_TOO_SHORT, {"characters": limits.PASSWORD_CHARACTERS_MIN})
-        if len(password.encode()) > limits.PASSWORD_BYTES_MAX:
-            return Refusal(Code.PASSWORD_TOO_LONG, {"bytes": limits.PASSWORD_BYTES_MAX})
-        return None
+    def _rate(self, session: Session, action: Registration) -> Refusal | None:
+        """Refuse who tries too often: any registration, passwords, and codes that were wrong."""
+        chat = self._chat
+        limits, now, address = chat.limits, chat.now.elapsed, session.address
+        wait = chat.rates.wait(limits, "registrations_per_address", address, now)
+        if not wait and action.password is not None:
+            wait = chat.rates.wait(limits, "passwords_per_address", address, now)
+            wait = wait or chat.rates.wait(limits, "passwords_total", None, now)
+        if not wait and action.code is not None:
+            wait = chat.rates.empty(limits, "codes_per_address", address, now)
+        return Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}) if wait else None
 
     def _refuse(self, session: Session, action: Registration, refusal: Refusal) -> None:
         if session.state is not State.CHECKING:
@@ -120,56 +168,84 @@ class Registrar:
         if session.refused >= chat.limits.registrations_failed_max:
             chat.violate(session, Code.TOO_MANY_REFUSALS)
         chat.idle[session.connection] = session
+        if refusal.code is Code.RATE_LIMITED:
+            self._pause(session)
+
+    def _pause(self, session: Session) -> None:
+        """Hear who tries too often again after a while: refusing costs the others, too."""
+        session.busy = True
+
+        def hear_again() -> None:
+            session.busy = False
+            self._chat.idle[session.connection] = session
+
+        self._chat.at(self._chat.now.elapsed + PAUSE_SECONDS, hear_again)
 
     # -- Passwords -----------------------------------------------------------------------------
 
     def _hash(self, session: Session, action: Registration, name: Name, password: str) -> None:
-        request = next(self._chat.requests)
-
         def hashed(hash: str | None) -> None:
             if session.state is not State.CHECKING:
                 return
             if hash is None:
                 self._refuse(session, action, Refusal(Code.BUSY))
                 return
-            # Somebody may have taken the name meanwhile.
-            decision = self._chat.accounts.authenticate(name, None, None)
+            # Somebody may have taken the name, or the invitation, meanwhile.
+            accounts = self._chat.accounts
+            decision = accounts.authenticate(name, None, None, action.code, now=self._chat.now)
             if decision.verdict is Verdict.MAKE:
-                self._make(session, action, name, password_hash=hash)
+                self._make(session, action, name, hash, decision.invitation)
+            elif decision.code is Code.BAD_CODE:
+                self._refuse(session, action, Refusal(Code.BAD_CODE))
             else:
                 self._refuse(session, action, Refusal(Code.NAME_TAKEN))
 
-        self._hashing[request] = hashed
-        self._chat.effects.append(HashPassword(request, password))
+        self.hash(password, hashed)
 
-    def _verify(self, session: Session, action: Registration, account: Account) -> None:
+    def _verify(
+        self, session: Session, action: Registration, name: Name, account: Account | None
+    ) -> None:
+        """Compare a password with an account's, or with nobody's: the work is the same."""
         chat = self._chat
-        rate = chat.limits.passwords_per_account
-        if rate is not None:
-            account.password_tokens = account.password_tokens or Bucket(chat.now.elapsed)
-            wait = spend(account.password_tokens, rate, ACTION, chat.now.elapsed)
-            if wait:
-                self._refuse(
-                    session, action, Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)})
-                )
-                return
-        assert account.password_hash is not None and action.password is not None
-        request = next(chat.requests)
+        assert action.password is not None
+        hash = ""
+        if account is not None:
+            assert account.password_hash is not None
+            hash = account.password_hash
+        # By the key, whether anybody has it or not, or the bounds would tell.
+        wait = chat.rates.wait(chat.limits, "passwords_per_account", name.key, chat.now.elapsed)
+        if wait:
+            self._refuse(session, action, Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}))
+            return
 
         def verified(fits: bool | None) -> None:
             if session.state is not State.CHECKING:
                 return
             if fits is None:
                 self._refuse(session, action, Refusal(Code.BUSY))
-            elif not fits:
+            elif not fits or account is None or account.password_hash != hash:
                 self._refuse(session, action, Refusal(Code.WRONG_PASSWORD))
-            elif account.retired:
+            elif account.retired or account.retiring:
                 self._refuse(session, action, Refusal(Code.NAME_TAKEN))
+            elif account.id in chat.accounts.banned:
+                banned = self._banned(session, account)
+                self._refuse(session, action, Refusal(Code.BANNED, banned))
             else:
                 self._add_device(session, action, account)
 
-        self._verifying[request] = verified
-        chat.effects.append(VerifyPassword(request, account.password_hash, action.password))
+        self.verify(hash, action.password, verified)
+
+    def hash(self, password: str, then: Callable[[str | None], None]) -> None:
+        """Have a password hashed; `then` hears the hash, or None when too many are waiting."""
+        request = next(self._chat.requests)
+        self._hashing[request] = then
+        self._chat.effects.append(HashPassword(request, password))
+
+    def verify(self, hash: str, password: str, then: Callable[[bool | None], None]) -> None:
+        """Have a password compared; `then` hears whether it fits, or None, as `hash`."""
+        request = next(self._chat.requests)
+        self._verifying[request] = then
+        self._chat.effects.append(VerifyPassword(request, hash, password))
 
     def hashed(self, request: int, hash: str | None) -> None:
         """Take the answer to a `HashPassword`."""
@@ -182,29 +258,50 @@ class Registrar:
     # -- Making --------------------------------------------------------------------------------
 
     def _make(
-        self, session: Session, action: Registration, name: Name, password_hash: str | None
+        self,
+        session: Session,
+        action: Registration,
+        name: Name,
+        password_hash: str | None,
+        invitation: Invitation | None,
     ) -> None:
         chat = self._chat
         token = chat.ids.token() if action.features else None
         digest = chat.ids.digest(token) if token is not None else None
-        account = chat.accounts.reserve(chat.ids.account(), name, password_hash)
+        # Who was invited to be somebody keeps the name without a password.
+        invited = invitation is not None and invitation.role is not Role.GUEST
+        guest = password_hash is None and not (invited and digest is not None)
+        account = chat.accounts.reserve(chat.ids.account(), name, password_hash, guest=guest)
+        if invitation is not None:
+            invitation.uses -= 1
+            invitation.taking += 1
 
         def made(outcome: Outcome) -> None:
             chat.flush()
+            if invitation is not None:
+                invitation.taking -= 1
             if not isinstance(outcome, Made):
                 chat.accounts.remove(account)
-                code = Code.UNAVAILABLE
-                if isinstance(outcome, Taken):
-                    code = Code.NAME_CONFUSABLE if outcome.confusable else Code.NAME_TAKEN
-                self._refuse(session, action, Refusal(code))
+                if invitation is not None:
+                    invitation.uses += not isinstance(outcome, Spent)
+                self._refuse(session, action, Refusal(_unmade(outcome)))
                 return
             account.pending = False
-            common = chat.hall.common
-            account.markers[CommonRoom] = common.marker_at_head()
-            device = chat.accounts.add_device(account, digest) if digest is not None else None
+            account.markers[CommonRoom] = chat.hall.common.marker_at_head()
+            if digest is not None:
+                chat.accounts.add_device(account, digest, action.device, chat.now.wall)
+            if outcome.owner:
+                self._crown(account)
+            if invitation is not None:
+                self._welcome_invited(account, invitation)
             if session.state is State.CHECKING:
+                device = chat.accounts.device(digest) if digest is not None else None
                 self._enter(session, action, account, device, token)
-            elif password_hash is None:
+                return
+            if digest is not None and password_hash is None and not (guest or outcome.owner):
+                # Nobody was told the token, so nobody can come back by it.
+                chat.accounts.remove_device(digest)
+            if account.passing and not account.online:
                 chat.hold(account)
 
         chat.write(
@@ -217,34 +314,110 @@ class Registrar:
                 token_digest=digest,
                 device=action.device,
                 at=chat.now.wall,
+                guest=guest,
+                invitation=invitation.digest if invitation is not None else None,
+                claims=self._unowned and (digest is not None or password_hash is not None),
             ),
             made,
         )
 
-    def _add_device(self, session: Session, action: Registration, account: Account) -> None:
-        """Enter by password: a device of ours gets a token, a client of 2022 needs none.
+    def _crown(self, account: Account) -> None:
+        """Make the first person the owner: the store has, with the account itself."""
+        chat = self._chat
+        self._unowned = False
+        chat.hall.common.roles[account.id] = Role.OWNER
+        account.guest = False
+        account.role = Role.OWNER
+        chat.report("report.owner", name=account.shown)
+        self.seat(account)
 
-        Where an account has tokens enough, a further device has its password to come back by.
+    def _welcome_invited(self, account: Account, invitation: Invitation) -> None:
+        chat = self._chat
+        if not invitation.uses and not invitation.taking:
+            chat.accounts.invitations.end(invitation)
+        if invitation.role.rank > Role.MEMBER.rank and account.role is not Role.OWNER:
+            by = chat.accounts.get(invitation.by) or chat.accounts.operator
+            common = chat.hall.common
+            if common.changing or by.retiring or policy.level(by, common) <= invitation.role.rank:
+                # Who invited them may not give it any more, but it was promised.
+                by = chat.accounts.operator
+            given = entries.RoleSet(account.id, account.shown, invitation.role)
+            self._give(by, given)
+
+    def _give(self, by: Account, given: entries.RoleSet) -> None:
+        chat = self._chat
+
+        def after(outcome: Outcome) -> None:
+            if isinstance(outcome, Unavailable):
+                again = chat.now.elapsed + RETRY_SECONDS
+                chat.at(again, lambda: self._give(chat.accounts.operator, given))
+
+        change_unasked(chat, by, chat.hall.common, given, after)
+
+    def _add_device(self, session: Session, action: Registration, account: Account) -> None:
+        """Enter by password or by a code: a device of ours gets a token, one of 2022 needs none.
+
+        The token that it may have come with is good no more. Where an account has tokens enough, a
+        further device has its password to come back by.
         """
         chat = self._chat
-        if not action.features or len(account.devices) >= chat.limits.devices_per_account_max:
+        old = chat.ids.digest(action.token) if action.token is not None else None
+        replaces = old if old in account.devices else None
+        full = len(account.devices) >= chat.limits.devices_per_account_max and replaces is None
+        if not action.features or full:
             self._enter(session, action, account, device=None, token=None)
             return
         token = chat.ids.token()
         digest = chat.ids.digest(token)
+        ended = account.entries_ended
 
         def added(outcome: Outcome) -> None:
             chat.flush()
             if not isinstance(outcome, Made):
                 self._refuse(session, action, Refusal(Code.UNAVAILABLE))
                 return
-            device = chat.accounts.add_device(account, digest)
+            if account.entries_ended != ended:
+                # The password changed meanwhile, or all devices were signed out: this one too.
+                forget_late(chat, account, digest)
+                self._refuse(session, action, Refusal(Code.BAD_TOKEN))
+                return
+            if replaces is not None:
+                replaced = chat.accounts.remove_device(replaces)
+                if replaced is not None and replaced.session is not None:
+                    chat.violate(replaced.session, Code.RESUMED_ELSEWHERE)
+            device = chat.accounts.add_device(account, digest, action.device, chat.now.wall)
             if session.state is State.CHECKING:
                 self._enter(session, action, account, device, token)
 
-        chat.write(AddDevice(account.id, digest, action.device, chat.now.wall), added)
+        at = chat.now.wall
+        chat.write(AddDevice(account.id, digest, action.device, at, replaces), added)
 
     # -- Entering ------------------------------------------------------------------------------
+
+    def _enter_operator(self, session: Session, action: Registration) -> None:
+        """Let in who holds the machine: it is in no list and hears of nothing."""
+        chat = self._chat
+        operator = chat.accounts.operator
+        session.move(Trigger.ACCEPTED)
+        session.busy = False
+        session.account = operator
+        session.modern = True
+        chat.strangers -= 1
+        operator.sessions.append(session)
+        chat.effects.append(Speak(session.connection))
+        chat.reply(
+            session,
+            Result(
+                result="successful",
+                name=operator.shown,
+                role=operator.role,
+                features=[],
+                language=session.language,
+                server=SERVER,
+                id=action.id,
+            ),
+        )
+        chat.idle[session.connection] = session
 
     def _enter(
         self,
@@ -256,6 +429,13 @@ class Registrar:
     ) -> None:
         """Make a session live: the welcome first, then what it has missed."""
         chat = self._chat
+        if account.id in chat.accounts.banned:
+            # It may have happened while a password was compared or a device written down.
+            self._refuse(session, action, Refusal(Code.BANNED, self._banned(session, account)))
+            return
+        if account.retiring or account.retired:
+            self._refuse(session, action, Refusal(Code.NAME_TAKEN))
+            return
         replaced = device is not None and device.session is not None
         if len(account.sessions) - replaced >= chat.limits.sessions_per_account_max:
             self._refuse(session, action, Refusal(Code.TOO_MANY_DEVICES))
@@ -283,16 +463,16 @@ class Registrar:
         account.hold_until = None
         if first:
             chat.presence.arrive(account, chat.now.elapsed)
-        places = self._places(session, account, action.cursors or {})
-        snapshots = [chat.snapshot(account, place, cursor) for place, cursor, _ in places]
+        found = places(chat, session, account, action.cursors or {})
+        snapshots = [chat.snapshot(account, place, cursor) for place, cursor, _ in found]
         if session.modern:
             chat.effects.append(Speak(session.connection))
-        pages = _paged(snapshots)
+        pages = paged(snapshots)
         chat.reply(session, self._welcome(session, action, features, token, pages[0]))
         if session.modern:
             for page in pages[1:]:
                 chat.reply(session, Conversations(conversations=page))
-        for place, cursor, ahead in places:
+        for place, cursor, ahead in found:
             if ahead:
                 chat.reply(session, chat.error(session, Refusal(Code.CURSOR_AHEAD)))
             chat.attach(session, place, cursor)
@@ -317,7 +497,7 @@ class Registrar:
         chat = self._chat
         account = session.account
         assert account is not None
-        names, online = people.listed(chat.presence.names())
+        names, online = people.listed(people.names_for(chat, account))
         text = say("welcome", session.language, name=account.shown, online=len(chat.presence))
         if not session.modern:
             return Result(
@@ -337,6 +517,12 @@ class Registrar:
             name=account.shown,
             token=token,
             account=account.password_hash is not None,
+            role=account.role,
+            blocked=[
+                other.label for id in account.blocked or () if (other := chat.accounts.get(id))
+            ]
+            or None,
+            invited=[chat.hall.room_name(id) for id in account.invited or ()] or None,
             features=features,
             language=session.language,
             server=SERVER,
@@ -346,60 +532,20 @@ class Registrar:
             id=action.id,
         )
 
-    def _places(
-        self, session: Session, account: Account, cursors: dict[str, int]
-    ) -> list[tuple[Conversation, Seq, bool]]:
-        """Return what a session will hear, its own log first, each with where it begins.
 
-        The third value says that its cursor lay beyond the end.
-        """
-        chat = self._chat
-        named: dict[str, int] = {}
-        for label, seq in cursors.items():
-            id = self._conversation_id(account, label)
-            if id is not None:
-                named[id] = seq
-        found: list[Conversation] = []
-        own = chat.hall.by_id.get(own_log_id(account.id))
-        if own is not None:
-            found.append(own)
-        found.append(chat.hall.common)
-        found += [chat.hall.by_id[id] for id in (*account.rooms, *(account.directs or ()))]
-        return [self._place(session, account, place, named.get(place.id)) for place in found]
+def forget_late(chat: Chat, account: Account, digest: str) -> None:
+    """Have the store forget a device that was let in too late, however often it must be asked."""
 
-    def _conversation_id(self, account: Account, label: str) -> str | None:
-        chat = self._chat
-        if label.startswith("#"):
-            room = chat.find_room(label)
-            return room.id if room is not None else None
-        if label.startswith("@"):
-            return own_log_id(account.id)
-        other = chat.find_account(label)
-        return direct_id(account.id, other.id) if other is not None else None
+    def forgotten(outcome: Outcome) -> None:
+        if isinstance(outcome, Unavailable):
+            again = chat.now.elapsed + RETRY_SECONDS
+            chat.at(again, lambda: forget_late(chat, account, digest))
 
-    @staticmethod
-    def _place(
-        session: Session, account: Account, place: Conversation, cursor: int | None
-    ) -> tuple[Conversation, Seq, bool]:
-        head = place.log.head
-        if cursor is not None:
-            return place, Seq(min(cursor, head)), cursor > head
-        if isinstance(place, OwnLog) or (isinstance(place, Room) and not session.modern):
-            # The snapshot says all that an own log holds; 2022 had no history in its room.
-            return place, head, False
-        return place, account.marker(place.id).through, False
+    chat.write(ForgetDevices(account.id, (digest,)), forgotten)
 
 
-def _paged(snapshots: list[Snapshot]) -> list[list[Snapshot]]:
-    """Split a list into parts that each fit a frame; the first is the welcome's, beside names."""
-    pages: list[list[Snapshot]] = [[]]
-    left = limits.FRAME_BYTES_MAX - limits.LIST_BYTES_MAX - limits.ENVELOPE_BYTES_MAX // 2
-    for snapshot in snapshots:
-        label = snapshot.room or snapshot.with_ or snapshot.log or ""
-        size = len(label.encode()) + 2 * len((snapshot.topic or "").encode()) + 192
-        if size > left or len(pages[-1]) == limits.CONVERSATIONS_LISTED_MAX:
-            pages.append([])
-            left = limits.LIST_BYTES_MAX
-        pages[-1].append(snapshot)
-        left -= size
-    return pages
+def _unmade(outcome: Outcome) -> Code:
+    """Return why an account was not made."""
+    if isinstance(outcome, Taken):
+        return Code.NAME_CONFUSABLE if outcome.confusable else Code.NAME_TAKEN
+    return Code.BAD_CODE if isinstance(outcome, Spent) else Code.UNAVAILABLE

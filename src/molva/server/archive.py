@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 from molva.core.effects import Load
 from molva.terms.entries import Entry
-from molva.terms.ids import Seq
-from molva.terms.ports import Outcome, Store, StoreUnavailable, Write
+from molva.terms.ports import Outcome, Store, Write
 
 Deliver = Callable[[Callable[[], None]], None]
 """Runs something in the loop's thread, from another."""
@@ -76,16 +75,6 @@ class Archive:
 
     def _read(self) -> None:
         while (load := self._loads.get()) is not None:
-            entries = self._load(load)
+            entries = load.read(self._store)
             request = load.request
             self._in_loop(lambda r=request, e=entries: self._loaded(r, e))  # type: ignore[misc]
-
-    def _load(self, load: Load) -> list[Entry] | None:
-        bounds = {"limit": load.limit, "bytes_max": load.bytes_max}
-        try:
-            if load.before is not None:
-                return self._store.load_before(load.conversation, before=load.before, **bounds)
-            after = load.after if load.after is not None else Seq(0)
-            return self._store.load(load.conversation, after=after, **bounds)
-        except StoreUnavailable:
-            return None

@@ -1,12 +1,13 @@
 """One connection: an asyncio protocol between a socket and the node.
 
-Owns the framer, the dialect and the flow of bytes. Knows nothing of what is said. A client of 2022
-is written one object at a time, spaced; any other gets whatever a turn has for it in one write.
+Owns the framer, the dialect and the flow of bytes. Knows nothing of what is said, nor how a socket
+is come by: it counts from the moment one is accepted, and gets its transport once the peer has
+spoken, or once something must be said to it. A client of 2022 is written one object at a time,
+spaced; any other gets whatever a turn has for it in one write.
 Invariant: what waits for a socket is bounded; beyond that the node is told that the window closed.
 """
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,8 +42,17 @@ FRAMES_PER_TURN = 128
 PIECE_BYTES = 4096
 """Bytes that are cut into frames at once: frames may be as short as two bytes."""
 
-KEEPALIVE_SECONDS = 60
-"""Silence after which the kernel asks whether the peer is there: 2022 knows no `ping`."""
+
+class Opening(Protocol):
+    """What holds the socket of a connection that has no transport."""
+
+    def open(self) -> None:
+        """Make a transport without waiting for the peer: there is something to say."""
+        ...
+
+    def abort(self) -> None:
+        """Let the socket go at once."""
+        ...
 
 
 class Shell(Protocol):
@@ -79,7 +89,9 @@ class Connection(asyncio.Protocol):
         "id",
         "address",
         "_node",
+        "_opening",
         "_transport",
+        "_encrypted",
         "_framer",
         "_arrived",
         "_frames",
@@ -93,11 +105,15 @@ class Connection(asyncio.Protocol):
         "_deadline",
     )
 
-    def __init__(self, node: Shell) -> None:
+    def __init__(self, node: Shell, opening: Opening, *, address: str) -> None:
+        """Stand for a socket that was accepted from an address; `opening` holds it."""
         self.id = ConnectionId(0)
-        self.address = ""
+        self.address = address
         self._node = node
+        self._opening: Opening | None = opening
+        """None once there is a transport."""
         self._transport: asyncio.Transport | None = None
+        self._encrypted = False
         self._framer: Framer | None = Framer()
         self._arrived = b""
         """Bytes not looked at yet: more than one turn's share."""
@@ -118,13 +134,17 @@ class Connection(asyncio.Protocol):
     # -- From the socket -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A socket was accepted."""
+        """The peer speaks JSON, or there is something to tell it."""
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else "local"
+        self._opening = None
+        self._encrypted = transport.get_extra_info("sslcontext") is not None
         self._transport.set_write_buffer_limits(high=self._node.limits.write_buffer_bytes_max)
-        _keep_alive(transport.get_extra_info("socket"))
-        self._node.connected(self)
+        if self._held:
+            self._read_or_not()
+        if self._queue:
+            self._pace()
+        elif self._closing:
+            self._end()
 
     def data_received(self, data: bytes) -> None:
         """Bytes arrived: cut them into frames, translate, hand in; no more than a turn's share."""
@@ -181,7 +201,8 @@ class Connection(asyncio.Protocol):
         """The peer sends no more: what it asked for is still done and told, then it is closed."""
         if not self._closing:
             self._node.hear(Received(self.id, [Quit()], 0))
-            return True
+            # TLS knows no half of a connection: what was begun ends with the other's half.
+            return not self._encrypted
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -219,11 +240,14 @@ class Connection(asyncio.Protocol):
 
     def write_objects(self, objects: list[bytes]) -> None:
         """Send objects to a client of 2022: one a write, spaced."""
-        if self._transport is None or not objects:
+        if not objects or (self._transport is None and self._opening is None):
             return
         if self._queue is None:
             self._queue = deque()
         self._queue.extend(objects)
+        if self._opening is not None:
+            self._opening.open()
+            return
         if self._pacing is None:
             self._pace()
         if len(self._queue) > self._node.limits.legacy_queue_objects_max:
@@ -276,13 +300,15 @@ class Connection(asyncio.Protocol):
 
     def close(self, code: Code | None) -> None:
         """Send what waits, then close; one that may be sending is read to its end meanwhile."""
-        if self._closing or self._transport is None:
+        if self._closing or (self._transport is None and self._opening is None):
             return
         self._closing = True
         self._arrived, self._frames = b"", None
         self._linger = code in LINGERING
         self._deadline = self._node.loop.call_later(self._node.limits.drain_seconds, self.abort)
-        if not self._queue and self._pacing is None:
+        if self._opening is not None:
+            self._opening.open()
+        elif not self._queue and self._pacing is None:
             self._end()
 
     def _end(self) -> None:
@@ -291,8 +317,9 @@ class Connection(asyncio.Protocol):
             return
         if self._linger:
             self._read_or_not()
-            with suppress(OSError, RuntimeError):  # The peer may have gone meanwhile.
-                transport.write_eof()
+            if transport.can_write_eof():
+                with suppress(OSError, RuntimeError):  # The peer may have gone meanwhile.
+                    transport.write_eof()
             self._node.loop.call_later(LINGER_SECONDS, transport.close)
         else:
             transport.close()
@@ -301,17 +328,11 @@ class Connection(asyncio.Protocol):
         """Close at once, whatever waits."""
         if self._transport is not None:
             self._transport.abort()
+        elif self._opening is not None:
+            self._opening.abort()
 
-
-def _keep_alive(sock: socket.socket | None) -> None:
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    with suppress(OSError):  # Some systems refuse it for a socket that is gone already.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in (
-            ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
-            ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 4),
-            ("TCP_KEEPCNT", 3),
-        ):
-            if hasattr(socket, option):
-                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    def lost(self) -> None:
+        """The socket is gone, if it is not the connection's own by now."""
+        if self._opening is not None:
+            self._opening = None
+            self.connection_lost(None)

@@ -12,10 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from molva.terms.admission import ALPHABET
 from molva.terms.ids import AccountId, ConversationId
 
 HASHING_THREADS = 2
 """Passwords hashed at once; argon2 lets go of the interpreter while it works."""
+
+NOBODY_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=1$lEWoAiq5vgiVPMjHEdBlLA"
+    "$s++fdE7PrJLYJzOd7P211HlA2OJG+Cp/PD3smLMwF3w"
+)
+"""Of a password that opens nothing: to compare with where there is no account."""
 
 
 class SecretIds:
@@ -33,8 +40,20 @@ class SecretIds:
         """Return 256 random bits."""
         return secrets.token_urlsafe(32)
 
+    def code(self) -> str:
+        """Return 40 random bits in 8 characters."""
+        return "".join(secrets.choice(ALPHABET) for _ in range(8))
+
+    def invitation(self) -> str:
+        """Return 80 random bits in 16 characters."""
+        return "".join(secrets.choice(ALPHABET) for _ in range(16))
+
     def digest(self, token: str) -> str:
-        """Return the SHA-256 of a token: it holds 256 random bits, so no salt is needed."""
+        """Return the SHA-256 of a token: it holds 256 random bits, so no salt is needed.
+
+        Of a code too, which has fewer: who reads the file could find the code of 40 bits, but a
+        code lives for minutes, or stands on the server's own screen.
+        """
         return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -72,6 +91,10 @@ class Passwords:
 
     def _fits(self, hash: str, password: str) -> bool:
         try:
+            if not hash:
+                # Nobody's: the same work, so that the time does not tell who is known here.
+                self._hasher.verify(NOBODY_HASH, password)
+                return False
             return self._hasher.verify(hash, password)
         except (VerificationError, InvalidHashError):
             return False

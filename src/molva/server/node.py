@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from molva.core.effects import (
+    AdmissionChanged,
     Close,
     Commit,
     Committed,
@@ -39,6 +40,7 @@ from molva.core.hub import Hub
 from molva.server.archive import Archive
 from molva.server.connection import Connection
 from molva.server.identity import Passwords, SecretIds
+from molva.terms.admission import Admission
 from molva.terms.entries import Entry
 from molva.terms.events import AnyEvent, Result
 from molva.terms.ids import ConnectionId
@@ -60,6 +62,7 @@ class Node:
         store: Store,
         *,
         limits: Limits,
+        admission: Admission,
         report: Callable[[Report], None] | None,
         failed: Callable[[BaseException], None],
     ) -> None:
@@ -71,6 +74,7 @@ class Node:
         self._hub = Hub(
             store.contents(),
             limits=limits,
+            admission=admission,
             ids=SecretIds(),
             now=_now(),
             reports=report is not None,
@@ -182,6 +186,19 @@ class Node:
         """Go on with other limits."""
         self.limits = limits
         self.hear(LimitsChanged(limits))
+
+    def set_admission(self, admission: Admission) -> None:
+        """Go on with others let in."""
+        self.hear(AdmissionChanged(admission))
+
+    def let_operator_in(self, token: str) -> None:
+        """Let who holds the machine register by a token that nobody else has."""
+        self._hub.let_operator_in(token)
+
+    @property
+    def online(self) -> int:
+        """How many are online."""
+        return len(self._hub.presence)
 
     # -- The turn ------------------------------------------------------------------------------
 

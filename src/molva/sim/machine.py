@@ -32,18 +32,21 @@ from molva.core.effects import (
     WindowOpened,
 )
 from molva.core.hub import Hub
+from molva.sim import rest
 from molva.sim.checkers import Checkers
 from molva.sim.network import Link
 from molva.sim.swarm import Swarm
 from molva.sim.world import World
 from molva.store.memory import Disk, MemoryStore
 from molva.terms.actions import AnyAction
-from molva.terms.entries import Entry
+from molva.terms.admission import Admission, plain_code
 from molva.terms.errors import Refusal
-from molva.terms.ids import AccountId, ConnectionId, ConversationId, Seq
-from molva.terms.ports import Appended, StoreUnavailable, Write
+from molva.terms.ids import AccountId, ConnectionId, ConversationId
+from molva.terms.ports import Appended, Contents, Outcome, Write
 from molva.wire.framing import Framer
 from molva.wire.jsonl import format_event, parse_action
+
+JOIN_CODE = "0000JOIN"
 
 
 class CountedIds:
@@ -63,6 +66,14 @@ class CountedIds:
     def token(self) -> str:
         """See `terms.ports.IdSource`."""
         return f"token-{next(self._numbers)}"
+
+    def code(self) -> str:
+        """See `terms.ports.IdSource`."""
+        return f"{next(self._numbers):08d}"
+
+    def invitation(self) -> str:
+        """See `terms.ports.IdSource`."""
+        return f"{next(self._numbers):016d}"
 
     def digest(self, token: str) -> str:
         """See `terms.ports.IdSource`."""
@@ -124,6 +135,7 @@ class Machine:
         self._checkers = checkers
         self.disk = Disk()
         self._ids = CountedIds()
+        self._addresses: dict[ConnectionId, str] = {}
         self._connections = count(1)
         self._life = 0
         """Counts up with each death, so that nothing of an earlier life is heard."""
@@ -144,19 +156,41 @@ class Machine:
         self._waiting: list[Write] = []
         self._committing = False
         self._told_at = 0.0
+        contents = self.store.contents()
         self._told = {id: len(log) for id, log in self.disk.logs.items()}
-        self._hub = Hub(
-            self.store.contents(),
+        self._fresh: dict[ConversationId, int] = {}
+        """Of the logs that the server was told of since its last turn: how far before."""
+        now = self._world.now()
+        self._checkers.restarted(self, now.elapsed, now.wall)
+        self._hub = self._new_hub(contents)
+        self._world.note("server starts")
+        self._arm()
+
+    def _new_hub(self, contents: Contents) -> Hub:
+        return Hub(
+            contents,
             limits=self._swarm.limits,
             ids=self._ids,
             now=self._world.now(),
+            admission=Admission(self._swarm.access, self._ids.digest(plain_code(JOIN_CODE))),
         )
-        self._world.note("server starts")
-        self._arm()
 
     def known(self, conversation: ConversationId) -> int:
         """Return how far the server has been told of a log."""
         return self._told.get(conversation, 0)
+
+    def known_before(self, conversation: ConversationId) -> int:
+        """Return how far it had been told before the step under way."""
+        return self._fresh.get(conversation, self.known(conversation))
+
+    def address(self, connection: ConnectionId) -> str:
+        """Return where a connection comes from."""
+        return self._addresses[connection]
+
+    def compare_restarted(self) -> None:
+        """Start a second server from a copy of the disk: it must know what this one does."""
+        other = self._new_hub(MemoryStore(self.disk.copy()).contents())
+        rest.check_restart(self._hub, other)
 
     def crash(self) -> None:
         """Die. A commit under way is on the disk or not; nobody was told either way."""
@@ -165,20 +199,21 @@ class Machine:
         self.up = False
         self._life += 1
         if self._committing and self._world.random.random() < 0.5 and not self.full:
-            self.store.commit(self._taken)
+            self._write_down(self._taken)
         for socket in self._sockets.values():
             socket.link.on_drained = None
             socket.link.server = None
             socket.link.cut()
 
-    def accept(self, link: Link) -> None:
-        """A client connects."""
+    def accept(self, link: Link, address: str) -> None:
+        """A client connects, from an address."""
         if not self.up:
             link.cut()
             return
         id = ConnectionId(next(self._connections))
         self._sockets[id] = Socket(self, link, id)
-        self.hear(Connected(id, "10.0.0.1"))
+        self._addresses[id] = address
+        self.hear(Connected(id, address))
 
     def lost(self, socket: Socket) -> None:
         """A socket is gone."""
@@ -204,6 +239,7 @@ class Machine:
         inputs, self._inbox = self._inbox, []
         effects = self._hub.step(inputs, self._world.now())
         self._perform(effects)
+        self._fresh.clear()
         self._arm()
 
     def _arm(self) -> None:
@@ -283,11 +319,17 @@ class Machine:
         life = self._life
         self._world.after(self._delay(), lambda: self._end_commit(life))
 
+    def _write_down(self, writes: list[Write]) -> list[Outcome]:
+        outcomes = self.store.commit(writes)
+        now = self._world.now()
+        self._checkers.committed(writes, outcomes, now.elapsed, now.wall)
+        return outcomes
+
     def _end_commit(self, life: int) -> None:
         if life != self._life:
             return
         self.store.unavailable = self.full
-        outcomes = self.store.commit(self._taken)
+        outcomes = self._write_down(self._taken)
         self.store.unavailable = False
         self._world.note(f"commit of {len(outcomes)}{' fails' if self.full else ''}")
         # The answer is on its way back to the loop; a crash now loses it, with everything durable.
@@ -306,7 +348,9 @@ class Machine:
         """Note how far the logs go that the server hears of."""
         for outcome in input.outcomes:
             if isinstance(outcome, Appended):
-                self._told[outcome.entry.conversation] = outcome.entry.seq
+                id = outcome.entry.conversation
+                self._fresh.setdefault(id, self.known(id))
+                self._told[id] = outcome.entry.seq
 
     def _load(self, load: Load) -> None:
         life = self._life
@@ -315,19 +359,17 @@ class Machine:
     def _loaded(self, life: int, load: Load) -> None:
         if life != self._life:
             return
-        bounds = {"limit": load.limit, "bytes_max": load.bytes_max}
-        entries: list[Entry] | None
         self.store.unavailable = self.full and self._world.random.random() < 0.5
-        try:
-            if load.before is not None:
-                entries = self.store.load_before(load.conversation, before=load.before, **bounds)
-            else:
-                after = load.after if load.after is not None else Seq(0)
-                entries = self.store.load(load.conversation, after=after, **bounds)
-        except StoreUnavailable:
-            entries = None
+        entries = load.read(self.store)
         self.store.unavailable = False
-        self.hear(Loaded(load.request, entries))
+        # What was read may be otherwise by the time that it is heard.
+        answer = Loaded(load.request, entries)
+        seconds = self._world.random.random() * self._swarm.reading
+        self._world.after(seconds, lambda: self._hear_of(life, answer))
+
+    def _hear_of(self, life: int, input: Input) -> None:
+        if life == self._life:
+            self.hear(input)
 
     def _delay(self) -> float:
         return self._world.random.random() * self._swarm.disk

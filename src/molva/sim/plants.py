@@ -11,19 +11,28 @@ from typing import Any
 import msgspec
 
 from molva.client.mirror import Mirror
-from molva.core import chat, policy, pump, registration
+from molva.core import (
+    chat,
+    gate,
+    invitations,
+    membership,
+    places,
+    policy,
+    pump,
+)
+from molva.core.accounts import Account
 from molva.core.conversation import Conversation, Room
 from molva.core.cursor import Cursor
 from molva.core.effects import Commit, Committed, Deliver, Effect
 from molva.core.log import Line
 from molva.core.session import Session
-from molva.sim.checkers import Violation
 from molva.sim.machine import Machine
+from molva.sim.rules import Violation
 from molva.sim.run import Verdict, run_seed
 from molva.store.memory import MemoryStore
 from molva.terms import entries, events
-from molva.terms.ids import Seq
-from molva.terms.ports import Append, Outcome, Write
+from molva.terms.ids import AccountId, Seq
+from molva.terms.ports import Append, Contents, Outcome, Write
 
 
 class Planted:
@@ -137,7 +146,7 @@ def resume_at_the_head(planted: Planted) -> None:
     ) -> tuple[Conversation, Seq, bool]:
         return place, place.log.head, False
 
-    planted.replace(registration.Registrar, "_place", staticmethod(place))
+    planted.replace(places, "_place", place)
 
 
 def resume_one_too_early(planted: Planted) -> None:
@@ -177,9 +186,11 @@ def gap_unsaid(planted: Planted) -> None:
         after: Seq,
         limits: Any,
         effects: list[Effect],
+        *,
+        floor: Seq,
     ) -> None:
         said: list[Effect] = []
-        original(self, conversation, session, after, limits, said)
+        original(self, conversation, session, after, limits, said, floor=floor)
         for effect in said:
             if not (isinstance(effect, Deliver) and isinstance(effect.events[0], events.Gap)):
                 effects.append(effect)
@@ -196,7 +207,16 @@ def check_at_subscribe_only(planted: Planted) -> None:
         original(self, conversation, session)
 
     original = planted.replace(pump.Pump, "detach", detach)
-    planted.replace(policy, "visible", lambda account, conversation: True)
+    _show_rooms_to_all(planted)
+
+
+def _show_rooms_to_all(planted: Planted) -> None:
+    """The second look, at each entry, is gone as well."""
+
+    def visible(account: Account, conversation: Conversation, entry: entries.Entry) -> bool:
+        return isinstance(conversation, Room) or bool(original(account, conversation, entry))
+
+    original = planted.replace(pump, "visible", visible)
 
 
 def show_ahead_of_the_node(planted: Planted) -> None:
@@ -277,6 +297,129 @@ def answer_a_retry_with_the_head(planted: Planted) -> None:
     original = planted.replace(chat.Chat, "stored", stored)
 
 
+def forget_to_detach(planted: Planted) -> None:
+    """Who is kicked or banned goes on hearing the room on the line they have."""
+
+    def leave(
+        self: membership.Membership, room: Room, id: AccountId, entry: entries.Entry, cause: str
+    ) -> None:
+        account = self._chat.accounts.get(id)
+        if cause == "left" or account is None:
+            original(self, room, id, entry, cause)
+            return
+        sessions, account.sessions = account.sessions, []
+        try:
+            original(self, room, id, entry, cause)
+        finally:
+            account.sessions = sessions
+
+    original = planted.replace(membership.Membership, "_leave", leave)
+    _show_rooms_to_all(planted)
+
+
+def ignore_mutes(planted: Planted) -> None:
+    """Who is muted writes on."""
+
+    def standing(account: Account, room: Room) -> policy.Standing:
+        found: policy.Standing = original(account, room)
+        return policy.Standing.MEMBER if found is policy.Standing.MUTED else found
+
+    original = planted.replace(policy, "standing", standing)
+
+
+def read_the_role_at_the_request(planted: Planted) -> None:
+    """What is asked while a right is being taken away is decided as if it were not."""
+    planted.replace(gate.Gate, "awaits", lambda self, session, request: False)
+
+
+def show_what_was_removed(planted: Planted) -> None:
+    """What is taken away while it is being loaded is shown."""
+    planted.replace(chat.Chat, "masked", lambda self, loaded: loaded)
+
+
+def keep_what_was_removed(planted: Planted) -> None:
+    """The window goes on holding what was taken away."""
+
+    def before(self: chat.Chat, conversation: Conversation, body: entries.AnyBody) -> None:
+        if isinstance(body, entries.Removed):
+            self.gone.add((conversation.id, body.target))
+        else:
+            original(self, conversation, body)
+
+    original = planted.replace(chat.Chat, "_before", before)
+
+
+def let_the_banned_stay(planted: Planted) -> None:
+    """A ban keeps people from coming, and not those who are here."""
+    planted.replace(membership.Membership, "_end", lambda self, session, sentence: None)
+
+
+def show_private_history(planted: Planted) -> None:
+    """Who joins a private room reads it from its beginning."""
+
+    def floor(account: Account, conversation: Conversation) -> Seq | None:
+        first: Seq | None = original(account, conversation)
+        return first if first is None else Seq(1)
+
+    original = planted.replace(policy, "floor", floor)
+
+
+def tell_the_blocker(planted: Planted) -> None:
+    """What somebody blocks reaches them."""
+
+    def shown(conversation: object, account: object, entry: object, event: object) -> object:
+        return event
+
+    def announce(
+        self: pump.Pump, conversation: Conversation, lines: Sequence[Line], effects: list[Effect]
+    ) -> None:
+        events = [event for _, event in lines]
+        effects.append(Deliver(tuple(conversation.audience.echo), events))
+
+    planted.replace(pump, "shown", shown)
+    planted.replace(pump.Pump, "announce", announce)
+
+
+def forget_to_succeed(planted: Planted) -> None:
+    """A room whose owner goes has none."""
+    planted.replace(membership.Membership, "_succeed", lambda self, room: None)
+
+
+def forget_the_end(planted: Planted) -> None:
+    """What has an end goes on."""
+    planted.replace(membership.Membership, "_arm", lambda self, room, sentence, **whom: None)
+
+
+def use_an_invitation_again(planted: Planted) -> None:
+    """An invitation is looked at, and not used up."""
+
+    def find(self: invitations.Invitations, code: str, wall: int) -> object:
+        found = original(self, code, wall)
+        if found is None:
+            return used.get(code)
+        used[code] = found
+        return found
+
+    used: dict[str, object] = {}
+    original = planted.replace(invitations.Invitations, "find", find)
+    planted.replace(MemoryStore, "_use", lambda self, invitation: None)
+
+
+def let_anybody_moderate(planted: Planted) -> None:
+    """Whom one may act on is not asked."""
+    planted.replace(policy, "outranks", lambda account, other, room: True)
+
+
+def lose_a_rule_at_a_restart(planted: Planted) -> None:
+    """Who may join and who is blocked is known until the server starts again."""
+
+    def contents(self: MemoryStore) -> Contents:
+        held: Contents = original(self)
+        return msgspec.structs.replace(held, invites=[], blocks=[])
+
+    original = planted.replace(MemoryStore, "contents", contents)
+
+
 PLANTS: dict[str, tuple[Callable[[Planted], None], tuple[str, ...]]] = {
     "announce_before_commit": (announce_before_commit, ("unobserved", "lost_write")),
     "forget_ids": (forget_ids, ("id_twice", "said_twice")),
@@ -294,6 +437,19 @@ PLANTS: dict[str, tuple[Callable[[Planted], None], tuple[str, ...]]] = {
     "forget_the_outbox": (forget_the_outbox, ("unsent",)),
     "retry_under_a_new_id": (retry_under_a_new_id, ("said_twice",)),
     "answer_a_retry_with_the_head": (answer_a_retry_with_the_head, ("lost_write",)),
+    "forget_to_detach": (forget_to_detach, ("leak",)),
+    "ignore_mutes": (ignore_mutes, ("rights",)),
+    "read_the_role_at_the_request": (read_the_role_at_the_request, ("rights",)),
+    "show_what_was_removed": (show_what_was_removed, ("leak",)),
+    "keep_what_was_removed": (keep_what_was_removed, ("leak",)),
+    "let_the_banned_stay": (let_the_banned_stay, ("leak",)),
+    "show_private_history": (show_private_history, ("leak",)),
+    "tell_the_blocker": (tell_the_blocker, ("leak",)),
+    "forget_to_succeed": (forget_to_succeed, ("owners",)),
+    "forget_the_end": (forget_the_end, ("ends",)),
+    "use_an_invitation_again": (use_an_invitation_again, ("rights",)),
+    "let_anybody_moderate": (let_anybody_moderate, ("rights",)),
+    "lose_a_rule_at_a_restart": (lose_a_rule_at_a_restart, ("derived",)),
 }
 """By name: what plants it, and the rules of which one must catch it."""
 

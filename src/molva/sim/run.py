@@ -5,13 +5,16 @@ they are over and everything must come to rest in bounded time with nothing miss
 """
 
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from molva.client.happenings import State
 from molva.sim import swarm as options
-from molva.sim.checkers import Checkers, Violation
+from molva.sim.checkers import Checkers
+from molva.sim.deeds import Town
 from molva.sim.machine import Machine
 from molva.sim.person import Device
+from molva.sim.rules import LATER, Violation
 from molva.sim.world import World
 
 REST_SECONDS = 900.0
@@ -47,14 +50,27 @@ class Play:
         self.watch = Checkers()
         self.machine = Machine(self.world, self.swarm, self.watch)
         self.devices: list[Device] = []
-        for name in NAMES[: self.swarm.people]:
+        self.town = Town()
+        for house, name in enumerate(NAMES[: self.swarm.people], 1):
             account = self.world.random.random() < 0.5
+            if account:
+                self.town.remember(name, f"password of {name}")
             for _ in range(self.swarm.devices if account else 1):
                 number = len(self.devices) + 1
                 password = f"password of {name}" if account else None
-                self.devices.append(
-                    Device(self.world, self.swarm, self.machine, self.watch, name, password, number)
+                address = f"10.0.{house}.{number}"
+                device = Device(
+                    self.world,
+                    self.swarm,
+                    self.machine,
+                    self.watch,
+                    name,
+                    password,
+                    number,
+                    self.town,
+                    address,
                 )
+                self.devices.append(device)
 
     def run(self) -> None:
         """Play both phases; raises what was broken."""
@@ -70,7 +86,7 @@ class Play:
         world.run(world.time + 40.0)
         while world.time < end and not self._at_rest():
             world.run(world.time + 5.0)
-        self.watch.finish(self.machine, self.devices)
+        self.watch.finish(self.machine, self.devices, self.world.time)
 
     def _happen(self) -> None:
         """Somebody does something, or something breaks."""
@@ -91,7 +107,18 @@ class Play:
                 world.note(f"fault {getattr(fault, '__name__', 'slow')} {device.name}")
                 fault()
                 return
-        device.act([other.mirror.name for other in self.devices])
+        deed = random.random() < swarm.deeds
+        if deed and random.random() < 0.6:
+            # Who has a say does more: else most deeds would be refused.
+            device = random.choice([d for d in self.devices if d.has_say()] or self.devices)
+        names = [other.mirror.name for other in self.devices]
+        device.act(names, deed=deed)
+        if deed and device.has_say():
+            # Whom it may be about goes on talking while it is on its way.
+            for other in self.devices:
+                if other is not device and random.random() < 0.5:
+                    soon = random.random() * (swarm.disk + swarm.latency)
+                    world.after(soon, partial(other.act, names, deed=False))
 
     def _crash(self) -> None:
         if self.machine.up:
@@ -110,6 +137,7 @@ class Play:
         self.machine.full = False
 
     def _jump(self) -> None:
+        self.watch.steady_clock = False
         self.world.wall_offset += self.world.random.choice((-3_600_000, 315_360_000_000, -1))
 
     def _heal(self) -> None:
@@ -122,12 +150,14 @@ class Play:
 
     def _at_rest(self) -> bool:
         for device in self.devices:
+            if device.is_out():
+                continue
             if device.mirror.state is not State.LIVE or device.mirror.outbox.pending():
                 return False
         try:
-            self.watch.finish(self.machine, self.devices)
+            self.watch.finish(self.machine, self.devices, self.world.time)
         except Violation as violation:
-            return violation.rule not in ("stuck", "unread_wrong")
+            return violation.rule not in LATER
         return True
 
 

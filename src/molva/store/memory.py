@@ -4,19 +4,22 @@ Owns the plainest reading of the port's contract: every other store must answer 
 Refuses to know files, clocks, threads and randomness. What a crash leaves behind is a `Disk`; a
 restart is a new `MemoryStore` on it.
 
-Invariants: a write takes effect whole or not at all, because it is checked before anything is
-changed; `Disk` holds only immutable values in plain containers, so a copy of it is a snapshot.
+Invariant: a write takes effect whole or not at all, because it is checked before anything is
+changed.
 
 A write that no store could hold (a number beyond 64 bits, half a surrogate pair, an account, token
-or room made twice, a device of nobody) is `Unavailable` alone and leaves the others as they are.
+or room made twice, a device of nobody, a room renamed to what is no name, an invitation without
+uses) is `Unavailable` alone and leaves the others as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from molva.store.bodies import holdable, text_bytes
+from molva.store.disk import NOTHING, Disk
 from molva.terms import names
-from molva.terms.entries import AnyBody, Created, Entry, Joined, Left, Message, Read, Topic
+from molva.terms.entries import AnyBody, Entry, Message, Read
 from molva.terms.ids import (
     AccountId,
     CommonRoom,
@@ -31,67 +34,41 @@ from molva.terms.ports import (
     Append,
     Appended,
     Contents,
+    EndInvitation,
+    Erase,
+    Erased,
     Find,
+    ForgetDevices,
     Kind,
     Known,
     Made,
     MakeAccount,
+    MakeInvitation,
     MakeRoom,
     Missing,
     Outcome,
     RetireAccount,
+    Sanction,
+    SetPassword,
+    Spent,
     StoredAccount,
+    StoredBlock,
     StoredConversation,
     StoredDevice,
+    StoredInvitation,
+    StoredInvite,
     StoredMarker,
     StoredMember,
+    StoredRole,
+    StoredSanction,
     StoreUnavailable,
     Taken,
     Unavailable,
     Write,
 )
+from molva.terms.roles import Role
 
-_NOTHING = Seq(0)
-
-
-class Disk:
-    """What outlives a crash: everything that a commit has returned for, and nothing else."""
-
-    def __init__(self) -> None:
-        general = names.parse_room(names.GENERAL)
-        self.conversations = {
-            CommonRoom: StoredConversation(
-                conversation=CommonRoom,
-                kind=Kind.ROOM,
-                head=_NOTHING,
-                ordinal=0,
-                at=0,
-                shown=general.shown,
-                key=general.key,
-                skeleton=general.skeleton,
-            )
-        }
-        """Where each ends is not kept here: its log says it."""
-        self.logs: dict[ConversationId, list[Entry]] = {CommonRoom: []}
-        self.written: dict[tuple[AccountId, str], Entry] = {}
-        self.accounts: dict[AccountId, StoredAccount] = {}
-        self.retired: dict[AccountId, StoredAccount] = {}
-        self.devices: dict[str, StoredDevice] = {}
-        self.members: dict[tuple[ConversationId, AccountId], Seq] = {}
-        self.markers: dict[tuple[AccountId, ConversationId], tuple[Seq, int]] = {}
-
-    def copy(self) -> "Disk":
-        """Return a snapshot that later commits do not change."""
-        other = Disk()
-        other.conversations = dict(self.conversations)
-        other.logs = {conversation: list(log) for conversation, log in self.logs.items()}
-        other.written = dict(self.written)
-        other.accounts = dict(self.accounts)
-        other.retired = dict(self.retired)
-        other.devices = dict(self.devices)
-        other.members = dict(self.members)
-        other.markers = dict(self.markers)
-        return other
+__all__ = ["Disk", "MemoryStore"]
 
 
 class MemoryStore:
@@ -110,25 +87,22 @@ class MemoryStore:
         """See `Store.contents`. Every list is sorted by its ids."""
         self._check_available()
         disk = self.disk
-        reachable = {device.account for device in disk.devices.values()}
-        lost = [
-            account
-            for account, stored in disk.accounts.items()
-            if stored.password_hash is None and account not in reachable
-        ]
-        self.commit([RetireAccount(account) for account in lost])
-        conversations = []
-        for conversation in sorted(disk.conversations):
-            seq, ordinal, at = self._head(conversation)
-            stored = disk.conversations[conversation]
-            conversations.append(msgspec.structs.replace(stored, head=seq, ordinal=ordinal, at=at))
+        self.commit([RetireAccount(account) for account in self._lost()])
         return Contents(
             accounts=[disk.accounts[account] for account in sorted(disk.accounts)],
             retired=self._retired_partners(),
+            deleted=[disk.retired[account] for account in sorted(disk.deleted)],
             devices=[disk.devices[digest] for digest in sorted(disk.devices)],
-            conversations=conversations,
+            conversations=[self._conversation(id) for id in sorted(disk.conversations)],
             members=[StoredMember(*ids, since) for ids, since in sorted(disk.members.items())],
             markers=[StoredMarker(*ids, *read) for ids, read in sorted(disk.markers.items())],
+            roles=[StoredRole(*ids, role) for ids, role in sorted(disk.roles.items())],
+            sanctions=sorted(disk.sanctions.values(), key=_order),
+            invites=[StoredInvite(*ids) for ids in sorted(disk.invites)],
+            blocks=[StoredBlock(*ids) for ids in sorted(disk.blocks)],
+            invitations=[disk.invitations[digest] for digest in sorted(disk.invitations)],
+            barred=sorted(disk.barred.items()),
+            erasing=sorted(disk.erasing),
         )
 
     def commit(self, writes: Sequence[Write]) -> list[Outcome]:
@@ -156,9 +130,42 @@ class MemoryStore:
         newest_first = log[max(stop - max(limit, 0), 0) : stop][::-1]
         return _fitting(newest_first, bytes_max)[::-1]
 
+    def load_ledger(
+        self, conversation: ConversationId, *, before: Seq, limit: int, bytes_max: int
+    ) -> list[Entry]:
+        """See `Store.load_ledger`; the bound on bytes is passed over."""
+        self._check_available()
+        seqs = [seq for seq in self.disk.ledgers.get(conversation, ()) if seq < before]
+        log = self.disk.logs.get(conversation, [])
+        return [log[seq - 1] for seq in seqs[max(len(seqs) - max(limit, 0), 0) :]]
+
     def close(self) -> None:
         """See `Store.close`. The disk stays."""
         self._closed = True
+
+    # -- What there is
+
+    def _check_available(self) -> None:
+        if self.unavailable or self._closed:
+            raise StoreUnavailable("the memory store was told to be unavailable")
+
+    def _lost(self) -> list[AccountId]:
+        """Return the guests that cannot come back, but for those whom a ban keeps out."""
+        disk = self.disk
+        reachable = {device.account for device in disk.devices.values()}
+        return [
+            account
+            for account, stored in disk.accounts.items()
+            if stored.guest
+            and stored.password_hash is None
+            and account not in reachable
+            and (CommonRoom, Sanction.BAN, account, None) not in disk.sanctions
+        ]
+
+    def _conversation(self, conversation: ConversationId) -> StoredConversation:
+        seq, ordinal, at = self.disk.head(conversation)
+        stored = self.disk.conversations[conversation]
+        return msgspec.structs.replace(stored, head=seq, ordinal=ordinal, at=at)
 
     def _retired_partners(self) -> list[StoredAccount]:
         """Return the retired with whom somebody who is not has a direct conversation."""
@@ -173,40 +180,49 @@ class MemoryStore:
         }
         return [disk.retired[account] for account in sorted(partners & disk.retired.keys())]
 
-    def _check_available(self) -> None:
-        if self.unavailable or self._closed:
-            raise StoreUnavailable("the memory store was told to be unavailable")
-
-    def _head(self, conversation: ConversationId) -> tuple[Seq, int, int]:
-        """Return seq, ordinal and time of the newest entry, zeros where there is none."""
-        log = self.disk.logs.get(conversation)
-        return (log[-1].seq, log[-1].ordinal, log[-1].at) if log else (_NOTHING, 0, 0)
+    # -- Writes
 
     def _perform(self, write: Write) -> Outcome:
         if isinstance(write, Append):
             return self._append(write)
-        if not _holdable(write):
+        if not holdable(write):
             return Unavailable()
-        if isinstance(write, MakeRoom):
-            return self._make_room(write)
-        if isinstance(write, MakeAccount):
-            return self._make_account(write)
-        if isinstance(write, AddDevice):
-            return self._add_device(write)
-        if isinstance(write, RetireAccount):
-            return self._retire(write)
-        return self._find(write)
+        match write:
+            case MakeRoom():
+                return self._make_room(write)
+            case MakeAccount():
+                return self._make_account(write)
+            case AddDevice():
+                return self._add_device(write)
+            case ForgetDevices():
+                return self._forget(write.account, write.token_digests)
+            case SetPassword():
+                return self._set_password(write)
+            case RetireAccount():
+                return self._retire(write)
+            case Erase():
+                return Erased(more=self.disk.erase(write.account, write.limit))
+            case MakeInvitation():
+                return self._make_invitation(write)
+            case EndInvitation():
+                ended = self.disk.invitations.pop(write.digest, None)
+                return Missing() if ended is None else Made()
+            case Find():
+                return self._find(write) or Missing()
 
     def _append(self, write: Append) -> Outcome:
         disk = self.disk
-        if write.id is not None and (write.account, write.id) in disk.written:
-            return Known(disk.written[write.account, write.id])
+        if write.id is not None and not holdable((write.account, write.id)):
+            return Unavailable()
+        known = self._find(write)
+        if known is not None:
+            return known
         conversation = write.conversation
         if conversation not in disk.conversations and not (
             is_direct(conversation) or is_own_log(conversation)
         ):
             return Missing()
-        seq, ordinal, at = self._head(conversation)
+        seq, ordinal, at = disk.head(conversation)
         entry = Entry(
             conversation=conversation,
             seq=Seq(seq + 1),
@@ -217,86 +233,52 @@ class MemoryStore:
             id=write.id,
             body=self._filled(write.body),
         )
-        if not _holdable(entry):
+        if not holdable(entry):
             return Unavailable()
-        if conversation not in disk.conversations:
-            disk.conversations[conversation] = StoredConversation(
-                conversation=conversation,
-                kind=Kind.OWN if is_own_log(conversation) else Kind.DIRECT,
-                head=_NOTHING,
-                ordinal=0,
-                at=0,
-            )
-        disk.logs.setdefault(conversation, []).append(entry)
-        if entry.id is not None:
-            disk.written[entry.account, entry.id] = entry
-        self._derive(entry)
+        refusal = disk.refusal(conversation, entry.body)
+        if refusal is not None:
+            return refusal
+        disk.write(entry)
         return Appended(entry)
 
     def _filled(self, body: AnyBody) -> AnyBody:
         """Give a `Read` the ordinal at its seq, which is brought within the log first."""
         if not isinstance(body, Read):
             return body
-        log = self.disk.logs.get(body.conversation, [])
+        there = body.conversation in self.disk.conversations
+        log = self.disk.logs[body.conversation] if there else []
         through = Seq(min(max(body.through, 0), len(log)))
         ordinal = log[through - 1].ordinal if through else 0
         return Read(conversation=body.conversation, through=through, ordinal=ordinal)
 
-    def _derive(self, entry: Entry) -> None:
-        """Let what follows from an entry follow."""
-        disk = self.disk
-        conversation, account = entry.conversation, entry.account
-        match entry.body:
-            case Created() | Joined():
-                disk.members.setdefault((conversation, account), entry.seq)
-                self._advance(account, conversation, entry.seq, entry.ordinal)
-            case Left():
-                disk.members.pop((conversation, account), None)
-                disk.markers.pop((account, conversation), None)
-            case Topic(text=text):
-                disk.conversations[conversation] = msgspec.structs.replace(
-                    disk.conversations[conversation], topic=text
-                )
-            case Read() as read:
-                self._advance(account, read.conversation, read.through, read.ordinal)
-            case _:
-                pass
-
-    def _advance(
-        self, account: AccountId, conversation: ConversationId, through: Seq, ordinal: int
-    ) -> None:
-        """Move a marker forward, never back; what is not there cannot have been read."""
-        markers = self.disk.markers
-        here = markers.get((account, conversation))
-        if conversation in self.disk.conversations and (here is None or here[0] < through):
-            markers[account, conversation] = (through, ordinal)
+    def _find(self, write: Append | Find) -> Known | None:
+        where = None if write.id is None else self.disk.written.get((write.account, write.id))
+        entry = None if where is None else self.disk.entry(*where)
+        return None if entry is None else Known(entry)
 
     def _make_room(self, write: MakeRoom) -> Outcome:
         disk = self.disk
-        rooms = [room for room in disk.conversations.values() if room.kind is Kind.ROOM]
-        if any(room.key == write.key for room in rooms):
-            return Taken(confusable=False)
-        if any(room.skeleton == write.skeleton for room in rooms):
-            return Taken(confusable=True)
-        if write.conversation in disk.conversations:
+        taken = disk.room_taken(write.key, write.skeleton, None)
+        if taken is not None:
+            return taken
+        if write.conversation in disk.logs:
             return Unavailable()
-        disk.conversations[write.conversation] = StoredConversation(
-            conversation=write.conversation,
-            kind=Kind.ROOM,
-            head=_NOTHING,
-            ordinal=0,
-            at=0,
-            shown=write.shown,
-            key=write.key,
-            skeleton=write.skeleton,
-        )
+        name = names.Room(shown=write.shown, key=write.key, skeleton=write.skeleton)
+        disk.make_room(write.conversation, name, write.kind)
         return Made()
 
     def _make_account(self, write: MakeAccount) -> Outcome:
         disk = self.disk
-        if any(account.key == write.key for account in disk.accounts.values()):
+        invitation = None
+        if write.invitation is not None:
+            # First, so that who was not let in learns nothing of who is here.
+            invitation = disk.invitations.get(write.invitation)
+            if invitation is None or invitation.until <= write.at:
+                return Spent()
+        had = [*disk.accounts.values(), *map(disk.retired.__getitem__, disk.deleted)]
+        if any(account.key == write.key for account in had):
             return Taken(confusable=False)
-        if any(account.skeleton == write.skeleton for account in disk.accounts.values()):
+        if any(account.skeleton == write.skeleton for account in had):
             return Taken(confusable=True)
         if write.account in disk.accounts or write.account in disk.retired:
             return Unavailable()
@@ -308,72 +290,101 @@ class MemoryStore:
             key=write.key,
             skeleton=write.skeleton,
             password_hash=write.password_hash,
+            guest=write.guest,
         )
         if write.token_digest is not None:
-            disk.devices[write.token_digest] = StoredDevice(
-                token_digest=write.token_digest, account=write.account, device=write.device
+            self._let_in(write.account, write.token_digest, write.device, write.at)
+        seq, ordinal, _ = disk.head(CommonRoom)
+        disk.advance(write.account, CommonRoom, seq, ordinal)
+        if invitation is not None:
+            self._use(invitation)
+        owner = write.claims and not disk.owned
+        if owner:
+            disk.owned = True
+            disk.roles[CommonRoom, write.account] = Role.OWNER
+            stored = disk.accounts[write.account]
+            disk.accounts[write.account] = msgspec.structs.replace(stored, guest=False)
+        return Made(owner=owner)
+
+    def _use(self, invitation: StoredInvitation) -> None:
+        """Take one use of an invitation; the last one ends it."""
+        del self.disk.invitations[invitation.digest]
+        if invitation.uses > 1:
+            self.disk.invitations[invitation.digest] = msgspec.structs.replace(
+                invitation, uses=invitation.uses - 1
             )
-        seq, ordinal, _ = self._head(CommonRoom)
-        self._advance(write.account, CommonRoom, seq, ordinal)
-        return Made()
 
     def _add_device(self, write: AddDevice) -> Outcome:
         disk = self.disk
         if write.account not in disk.accounts or write.token_digest in disk.devices:
             return Unavailable()
-        disk.devices[write.token_digest] = StoredDevice(
-            token_digest=write.token_digest, account=write.account, device=write.device
-        )
+        if write.replaces is not None:
+            self._forget(write.account, (write.replaces,))
+        self._let_in(write.account, write.token_digest, write.device, write.at)
         return Made()
+
+    def _let_in(self, account: AccountId, digest: str, device: str | None, at: int) -> None:
+        self.disk.devices[digest] = StoredDevice(
+            token_digest=digest, account=account, device=device, at=at
+        )
+
+    def _forget(self, account: AccountId, digests: Iterable[str]) -> Outcome:
+        devices = self.disk.devices
+        for digest in digests:
+            if digest in devices and devices[digest].account == account:
+                del devices[digest]
+        return Made()
+
+    def _set_password(self, write: SetPassword) -> Outcome:
+        accounts = self.disk.accounts
+        if write.account not in accounts:
+            return Missing()
+        accounts[write.account] = msgspec.structs.replace(
+            accounts[write.account], password_hash=write.password_hash, guest=False
+        )
+        return self._forget(write.account, write.forget)
 
     def _retire(self, write: RetireAccount) -> Outcome:
         disk, account = self.disk, write.account
         if account in disk.accounts:
-            disk.retired[account] = disk.accounts.pop(account)
-        for digest in [digest for digest, at in disk.devices.items() if at.account == account]:
-            del disk.devices[digest]
-        for member in [member for member in disk.members if member[1] == account]:
-            del disk.members[member]
-        for marker in [marker for marker in disk.markers if marker[0] == account]:
-            del disk.markers[marker]
+            disk.retire(account)
+            if write.deleted:
+                disk.deleted |= {account}
+            if write.erase:
+                disk.erasing[account] = (0, NOTHING)
         return Made()
 
-    def _find(self, write: Find) -> Outcome:
-        entry = self.disk.written.get((write.account, write.id))
-        return Missing() if entry is None else Known(entry)
+    def _make_invitation(self, write: MakeInvitation) -> Outcome:
+        invitations = self.disk.invitations
+        if write.digest in invitations:
+            return Taken(confusable=False)
+        if write.uses < 1:
+            return Unavailable()
+        invitations[write.digest] = StoredInvitation(
+            digest=write.digest,
+            role=write.role,
+            uses=write.uses,
+            until=write.until,
+            by=write.by,
+            name=write.name,
+        )
+        return Made()
+
+
+def _order(stored: StoredSanction) -> tuple[object, ...]:
+    """Return what sanctions are sorted by: those of addresses first, which have no account."""
+    account = stored.account
+    return (
+        *(stored.conversation, stored.sanction, account is not None),
+        *(account or 0, stored.address or ""),
+    )
 
 
 def _fitting(entries: list[Entry], bytes_max: int) -> list[Entry]:
     """Return the entries from the first whose texts together stay within a bound, at least one."""
     size = 0
     for count, entry in enumerate(entries):
-        size += _text_bytes(entry.body)
+        size += text_bytes(entry.body)
         if size > bytes_max and count:
             return entries[:count]
     return entries
-
-
-def _text_bytes(body: AnyBody) -> int:
-    return len(body.text.encode()) if isinstance(body, Message | Topic) else 0
-
-
-def _holdable(struct: msgspec.Struct) -> bool:
-    """Say whether every number fits 64 bits and every text UTF-8, as a file would ask."""
-    for field in struct.__struct_fields__:
-        value = getattr(struct, field)
-        match value:
-            case msgspec.Struct() if not _holdable(value):
-                return False
-            case int() if not -(2**63) <= value < 2**63:
-                return False
-            case str() if not _is_utf8(value):
-                return False
-    return True
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

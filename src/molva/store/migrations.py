@@ -11,11 +11,13 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 from molva.terms import names
-from molva.terms.ids import CommonRoom
+from molva.terms.ids import CommonRoom, StaffRoom
 from molva.terms.ports import Kind, StoreRefused
+from molva.terms.roles import Role, RoomKind
 
 APPLICATION_ID = 0x4D6F6C76
 """`Molv`: says in the file's header whose it is (`file` and SQLite's own list read it there)."""
@@ -97,7 +99,155 @@ def _first(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: Sequence[Migration] = (_first,)
+_SECOND = (
+    "ALTER TABLE conversations ADD COLUMN room_kind TEXT NOT NULL DEFAULT 'public'",
+    "ALTER TABLE conversations ADD COLUMN slow_seconds INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN open_from INTEGER",
+    # A closed room keeps its row and its log, and nobody gets its id again; its name is free.
+    "ALTER TABLE conversations ADD COLUMN closed INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX conversations_by_key",
+    "DROP INDEX conversations_by_skeleton",
+    """CREATE UNIQUE INDEX conversations_by_key ON conversations (key)
+        WHERE kind = 'room' AND closed = 0 AND key <> ''""",
+    """CREATE UNIQUE INDEX conversations_by_skeleton ON conversations (skeleton)
+        WHERE kind = 'room' AND closed = 0 AND skeleton <> ''""",
+    "ALTER TABLE accounts ADD COLUMN guest INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE accounts ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0",
+    # The first owner: one for ever, whatever becomes of them.
+    "ALTER TABLE accounts ADD COLUMN founder INTEGER NOT NULL DEFAULT 0",
+    "CREATE UNIQUE INDEX accounts_by_founder ON accounts (founder) WHERE founder = 1",
+    "DROP INDEX accounts_by_key",
+    "DROP INDEX accounts_by_skeleton",
+    "CREATE UNIQUE INDEX accounts_by_key ON accounts (key) WHERE retired = 0 OR deleted = 1",
+    """CREATE UNIQUE INDEX accounts_by_skeleton ON accounts (skeleton)
+        WHERE retired = 0 OR deleted = 1""",
+    """CREATE TABLE roles (
+        conversation INTEGER NOT NULL,
+        account INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        PRIMARY KEY (conversation, account)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX roles_by_account ON roles (account)",
+    # Of an account or of an address, never of both.
+    """CREATE TABLE sanctions (
+        conversation INTEGER NOT NULL,
+        sanction TEXT NOT NULL CHECK (sanction IN ('ban', 'mute')),
+        account INTEGER,
+        name TEXT NOT NULL,
+        address TEXT,
+        until INTEGER,
+        reason TEXT NOT NULL,
+        CHECK ((account IS NULL) <> (address IS NULL))
+    ) STRICT""",
+    """CREATE UNIQUE INDEX sanctions_of_accounts ON sanctions (conversation, sanction, account)
+        WHERE account IS NOT NULL""",
+    """CREATE UNIQUE INDEX sanctions_of_addresses ON sanctions (conversation, sanction, address)
+        WHERE address IS NOT NULL""",
+    "CREATE INDEX sanctions_by_account ON sanctions (account)",
+    """CREATE TABLE invites (
+        conversation INTEGER NOT NULL,
+        account INTEGER NOT NULL,
+        PRIMARY KEY (conversation, account)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX invites_by_account ON invites (account)",
+    """CREATE TABLE blocks (
+        account INTEGER NOT NULL,
+        other INTEGER NOT NULL,
+        PRIMARY KEY (account, other)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX blocks_by_other ON blocks (other)",
+    """CREATE TABLE invitations (
+        digest TEXT PRIMARY KEY,
+        role TEXT NOT NULL,
+        uses INTEGER NOT NULL CHECK (uses > 0),
+        until INTEGER NOT NULL,
+        author INTEGER NOT NULL,
+        name TEXT
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE barred (
+        token_digest TEXT PRIMARY KEY,
+        account INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX barred_by_account ON barred (account)",
+    # How far the words of an account are gone: through which row of the log's own tree.
+    """CREATE TABLE erasing (
+        account INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL
+    ) STRICT""",
+    # Kept beside the log, so that a message costs nothing for it.
+    """CREATE TABLE ledger (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (conversation, seq)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE removed (
+        conversation INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (conversation, seq)
+    ) STRICT, WITHOUT ROWID""",
+    "UPDATE accounts SET guest = 0 WHERE password_hash IS NOT NULL",
+    "UPDATE conversations SET open_from = 1 WHERE kind = 'room'",
+)
+
+
+def _second(connection: sqlite3.Connection) -> None:
+    for statement in _SECOND:
+        connection.execute(statement)
+    rooms = "SELECT number FROM conversations WHERE kind = 'room' AND id <> ?"
+    for (number,) in connection.execute(rooms, (CommonRoom,)).fetchall():
+        owner = _first_owner(connection, number)
+        if owner is None:
+            connection.execute("UPDATE conversations SET closed = 1 WHERE number = ?", (number,))
+        else:
+            connection.execute(
+                "INSERT INTO roles (conversation, account, role) VALUES (?, ?, ?)",
+                (number, owner, Role.OWNER.value),
+            )
+    moderators = _free_name(connection, names.MODERATORS)
+    connection.execute(
+        "INSERT INTO conversations (id, kind, shown, key, skeleton, room_kind)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(StaffRoom, Kind.ROOM.value, moderators.shown, moderators.key, moderators.skeleton),
+            RoomKind.PRIVATE.value,
+        ),
+    )
+
+
+def _first_owner(connection: sqlite3.Connection, number: int) -> int | None:
+    """Return who made a room, if still a member, else its first member; None where none is."""
+    members = connection.execute(
+        "SELECT account FROM members WHERE conversation = ? ORDER BY since, account", (number,)
+    )
+    there = [int(account) for (account,) in members]
+    made = connection.execute(
+        "SELECT account FROM entries WHERE conversation = ?"
+        ' AND body GLOB \'{"kind":"created"*\' ORDER BY seq LIMIT 1',
+        (number,),
+    ).fetchone()
+    if made is not None and made[0] in there:
+        return int(made[0])
+    return there[0] if there else None
+
+
+def _free_name(connection: sqlite3.Connection, text: str) -> names.Room:
+    """Return a room's name that none has: this one, or the same with the least number from 2."""
+    for number in count(1):
+        name = names.parse_room(text if number == 1 else f"{text}-{number}")
+        had = connection.execute(
+            "SELECT 1 FROM conversations WHERE kind = 'room' AND closed = 0"
+            " AND (key = ? OR skeleton = ?)",
+            (name.key, name.skeleton),
+        ).fetchone()
+        if had is None:
+            return name
+    raise AssertionError("numbers do not end")
+
+
+MIGRATIONS: Sequence[Migration] = (_first, _second)
 """The step at index N makes version N + 1 of version N; a new file has version 0."""
 
 

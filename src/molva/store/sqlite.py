@@ -24,32 +24,42 @@ import contextlib
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from molva.store.accounts import Trace
+from molva.store.bodies import text_bytes
 from molva.store.lock import Lock
 from molva.store.migrations import check_version, migrate
-from molva.store.transaction import COLUMNS, FAULTS, Head, Trace, Transaction, entry_of
-from molva.terms.entries import Entry, Message, Topic
-from molva.terms.ids import AccountId, ConversationId, Seq, direct_accounts
+from molva.store.transaction import COLUMNS, FAULTS, Head, Transaction, entry_of
+from molva.terms.entries import Entry
+from molva.terms.ids import AccountId, CommonRoom, ConversationId, Seq, direct_accounts
 from molva.terms.ports import (
     Contents,
     Kind,
     Outcome,
     RetireAccount,
+    Sanction,
     StoredAccount,
+    StoredBlock,
     StoredConversation,
     StoredDevice,
+    StoredInvitation,
+    StoredInvite,
     StoredMarker,
     StoredMember,
+    StoredRole,
+    StoredSanction,
     StoreLost,
     StoreRefused,
     StoreUnavailable,
     Unavailable,
     Write,
 )
+from molva.terms.roles import Role, RoomKind
 
 CHECK_BYTES_MAX = 64 * 1024 * 1024
 """A file up to this size is checked whole after a stop that was not clean: below a second."""
@@ -72,13 +82,21 @@ _WRITER_PRAGMAS = (
 )
 
 # One step down the tree for each conversation, whatever the length of its log.
-_HEADS = """SELECT id, number, coalesce(seq, 0), coalesce(ordinal, 0), coalesce(at, 0)
+_HEADS = """SELECT id, number, coalesce(seq, 0), coalesce(ordinal, 0), coalesce(at, 0), closed
     FROM conversations LEFT JOIN entries ON conversation = number
     AND seq = (SELECT max(seq) FROM entries WHERE conversation = number)"""
 _ASCENDING = f"""SELECT {COLUMNS} FROM entries
     WHERE conversation = ? AND seq BETWEEN ? AND ? ORDER BY seq"""
 _DESCENDING = f"{_ASCENDING} DESC"
-_ACCOUNTS = "SELECT id, shown, key, skeleton, password_hash FROM accounts"
+_LEDGER = f"""SELECT {COLUMNS} FROM ledger LEFT JOIN entries USING (conversation, seq)
+    WHERE conversation = ? AND seq <= ? ORDER BY seq DESC LIMIT ?"""
+_ACCOUNTS = "SELECT id, shown, key, skeleton, password_hash, guest FROM accounts"
+_LOST = """SELECT id FROM accounts WHERE retired = 0 AND guest = 1 AND password_hash IS NULL
+    AND id NOT IN (SELECT account FROM devices)
+    AND id NOT IN (SELECT account FROM sanctions JOIN conversations ON number = conversation
+        WHERE conversations.id = ? AND sanction = 'ban' AND account IS NOT NULL)"""
+# Markers alone may be left of a room that is closed.
+_OF_OPEN = "JOIN conversations ON number = conversation WHERE closed = 0"
 
 _NOTHING: Head = (0, 0, 0, 0)
 
@@ -106,6 +124,8 @@ class SqliteStore:
         # Two names of one file must find one lock.
         self._path = Path(path).resolve()
         self._heads: dict[ConversationId, Head] = {}
+        self._ended: dict[ConversationId, Head] = {}
+        """Where closed rooms end."""
         self._reading = threading.Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -161,7 +181,7 @@ class SqliteStore:
         self, conversation: ConversationId, *, after: Seq, limit: int, bytes_max: int
     ) -> list[Entry]:
         """See `Store.load`. The texts together stay within `bytes_max`, but for a first one."""
-        _, head, _, _ = self._heads.get(conversation, _NOTHING)
+        head = self._end(conversation)[1]
         start = max(after, 0) + 1
         seqs = range(start, min(start + max(limit, 0), head + 1))
         return self._slice(conversation, seqs, bytes_max)
@@ -170,10 +190,31 @@ class SqliteStore:
         self, conversation: ConversationId, *, before: Seq, limit: int, bytes_max: int
     ) -> list[Entry]:
         """See `Store.load_before`; the bound on bytes drops the oldest."""
-        _, head, _, _ = self._heads.get(conversation, _NOTHING)
-        stop = min(before - 1, head)
+        stop = min(before - 1, self._end(conversation)[1])
         seqs = range(stop, max(stop - max(limit, 0), 0), -1)
         return self._slice(conversation, seqs, bytes_max)[::-1]
+
+    def load_ledger(
+        self, conversation: ConversationId, *, before: Seq, limit: int, bytes_max: int
+    ) -> list[Entry]:
+        """See `Store.load_ledger`; the bound on bytes is passed over."""
+        number, head, _, _ = self._end(conversation)
+        stop = min(before - 1, head)
+        if self._closed:
+            raise StoreUnavailable("closed")
+        if stop < 1 or limit < 1:
+            return []
+        try:
+            with self._reading:
+                if self._reader is None:
+                    raise StoreUnavailable("the file is not open")
+                # No more than there are seqs.
+                rows = self._reader.execute(_LEDGER, (number, stop, min(limit, stop))).fetchall()
+            if any(row[1] is None for row in rows):
+                raise StoreUnavailable(f"{conversation}: its ledger is not all in the file")
+            return [entry_of(conversation, row) for row in reversed(rows)]
+        except (sqlite3.Error, msgspec.DecodeError) as error:
+            raise StoreUnavailable(f"{conversation}: {error}") from error
 
     def close(self) -> None:
         """See `Store.close`. The lock is let go of last."""
@@ -203,10 +244,11 @@ class SqliteStore:
                     raise StoreRefused("damaged", path=str(path), detail=str(verdict))
             migrate(writer, path)
             heads: dict[ConversationId, Head] = {}
-            for id, number, seq, ordinal, at in writer.execute(_HEADS):
-                heads[id] = (number, seq, ordinal, at)
+            ended: dict[ConversationId, Head] = {}
+            for id, number, seq, ordinal, at, closed in writer.execute(_HEADS):
+                (ended if closed else heads)[id] = (number, seq, ordinal, at)
             if self._doubted:
-                self._check_told(writer, heads)
+                self._check_told(writer, heads | ended)
                 self._check_denied(writer)
             reader = _open(path, "ro")
             reader.execute("PRAGMA wal_autocheckpoint = 0")
@@ -219,16 +261,17 @@ class SqliteStore:
             raise
         with self._reading:
             self._heads = heads
+            self._ended = ended
             self._reader = reader
         self._doubted = False
         self._denied = None
 
-    def _check_told(self, writer: sqlite3.Connection, heads: dict[ConversationId, Head]) -> None:
+    def _check_told(self, writer: sqlite3.Connection, ends: dict[ConversationId, Head]) -> None:
         """Raise StoreRefused unless the file holds what was told, and durably."""
         # What failed to commit may lie in the WAL; cut off, it cannot come back after a crash.
         (busy, *_) = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        for conversation, (_, seq, _, _) in self._heads.items():
-            if busy or heads.get(conversation, _NOTHING)[1] < seq:
+        for conversation, (_, seq, _, _) in (self._heads | self._ended).items():
+            if busy or ends.get(conversation, _NOTHING)[1] < seq:
                 detail = f"{conversation}: {seq} is not in the file"
                 raise StoreRefused("damaged", path=str(self._path), detail=detail)
 
@@ -291,6 +334,10 @@ class SqliteStore:
                 outcomes = [Unavailable() for _ in writes]
         else:
             self._heads.update(transaction.moved)
+            # In this order, because another thread may be loading.
+            self._ended.update(transaction.closed)
+            for conversation in transaction.closed:
+                del self._heads[conversation]
             self._doubted = False
         self._lost = False
         return outcomes
@@ -313,6 +360,10 @@ class SqliteStore:
 
     # -- Reading
 
+    def _end(self, conversation: ConversationId) -> Head:
+        """Return where a conversation ends, closed or not; zeros where there is none."""
+        return self._heads.get(conversation) or self._ended.get(conversation) or _NOTHING
+
     def _slice(self, conversation: ConversationId, seqs: range, bytes_max: int) -> list[Entry]:
         """Return the entries of `seqs`, in that order; fewer only where `bytes_max` cuts."""
         if not seqs:
@@ -320,7 +371,7 @@ class SqliteStore:
                 raise StoreUnavailable("closed")
             return []
         query = _ASCENDING if seqs.step > 0 else _DESCENDING
-        number = self._heads[conversation][0]
+        number = self._end(conversation)[0]
         entries: list[Entry] = []
         size = 0
         try:
@@ -334,8 +385,7 @@ class SqliteStore:
                         if row[0] != seq:
                             break
                         entry = entry_of(conversation, row)
-                        if isinstance(entry.body, Message | Topic):
-                            size += len(entry.body.text.encode())
+                        size += text_bytes(entry.body)
                         if size > bytes_max and entries:
                             return entries
                         entries.append(entry)
@@ -346,58 +396,106 @@ class SqliteStore:
         return entries
 
     def _contents(self) -> Contents:
-        query = self._ready().execute
-        lost = query(
-            "SELECT id FROM accounts WHERE retired = 0 AND password_hash IS NULL"
-            " AND id NOT IN (SELECT account FROM devices)"
-        )
+        lost = self._ready().execute(_LOST, (CommonRoom,)).fetchall()
         if Unavailable() in self.commit([RetireAccount(AccountId(id)) for (id,) in lost]):
             raise StoreUnavailable("accounts could not be retired")
         query = self._ready().execute
-        accounts = [
-            StoredAccount(*row) for row in query(f"{_ACCOUNTS} WHERE retired = 0 ORDER BY id")
-        ]
+        accounts = _accounts(query(f"{_ACCOUNTS} WHERE retired = 0 ORDER BY id"))
+        conversations = self._conversations()
         living = {account.account for account in accounts}
         partners: set[AccountId] = set()
-        conversations = []
-        for id, kind, *texts in query(
-            "SELECT id, kind, shown, key, skeleton, topic FROM conversations ORDER BY id"
-        ):
-            _, seq, ordinal, at = self._heads[id]
-            conversations.append(StoredConversation(id, Kind(kind), seq, ordinal, at, *texts))
-            if kind == "direct":
-                pair = direct_accounts(id)
+        for stored in conversations:
+            if stored.kind is Kind.DIRECT:
+                pair = direct_accounts(stored.conversation)
                 if not living.isdisjoint(pair):
                     partners.update(pair)
+        retired = f"{_ACCOUNTS} WHERE retired = 1 AND id = ?"
         return Contents(
             accounts=accounts,
             retired=[
-                StoredAccount(*row)
+                account
                 for partner in sorted(partners - living)
-                for row in query(f"{_ACCOUNTS} WHERE retired = 1 AND id = ?", (partner,))
+                for account in _accounts(query(retired, (partner,)))
             ],
+            deleted=_accounts(query(f"{_ACCOUNTS} WHERE deleted = 1 ORDER BY id")),
             devices=[
                 StoredDevice(*row)
                 for row in query(
-                    "SELECT token_digest, account, device FROM devices ORDER BY token_digest"
+                    "SELECT token_digest, account, device, at FROM devices ORDER BY token_digest"
                 )
             ],
             conversations=conversations,
             members=[
                 StoredMember(*row)
                 for row in query(
-                    "SELECT id, account, since FROM members"
-                    " JOIN conversations ON number = conversation ORDER BY id, account"
+                    f"SELECT id, account, since FROM members {_OF_OPEN} ORDER BY id, account"
                 )
             ],
             markers=[
                 StoredMarker(*row)
                 for row in query(
-                    "SELECT account, id, through, ordinal FROM markers"
-                    " JOIN conversations ON number = conversation ORDER BY account, id"
+                    f"SELECT account, id, through, ordinal FROM markers {_OF_OPEN}"
+                    " ORDER BY account, id"
                 )
             ],
+            roles=[
+                StoredRole(id, account, Role(role))
+                for id, account, role in query(
+                    f"SELECT id, account, role FROM roles {_OF_OPEN} ORDER BY id, account"
+                )
+            ],
+            sanctions=[
+                StoredSanction(id, Sanction(sanction), *rest)
+                for id, sanction, *rest in query(
+                    "SELECT id, sanction, account, name, address, until, reason"
+                    f" FROM sanctions {_OF_OPEN} ORDER BY id, sanction, account, address"
+                )
+            ],
+            invites=[
+                StoredInvite(*row)
+                for row in query(f"SELECT id, account FROM invites {_OF_OPEN} ORDER BY id, account")
+            ],
+            blocks=[
+                StoredBlock(*row)
+                for row in query("SELECT account, other FROM blocks ORDER BY account, other")
+            ],
+            invitations=[
+                StoredInvitation(digest, Role(role), *rest)
+                for digest, role, *rest in query(
+                    "SELECT digest, role, uses, until, author, name FROM invitations"
+                    " ORDER BY digest"
+                )
+            ],
+            barred=list(query("SELECT token_digest, account FROM barred ORDER BY token_digest")),
+            erasing=[id for (id,) in query("SELECT account FROM erasing ORDER BY account")],
         )
+
+    def _conversations(self) -> list[StoredConversation]:
+        """Return those that are not closed, sorted by their ids."""
+        rows = self._ready().execute(
+            "SELECT id, kind, shown, key, skeleton, topic, room_kind, slow_seconds, frozen,"
+            " open_from FROM conversations WHERE closed = 0 ORDER BY id"
+        )
+        conversations = []
+        for id, kind, shown, key, skeleton, topic, room_kind, slow_seconds, frozen, opened in rows:
+            _, seq, ordinal, at = self._heads[id]
+            conversations.append(
+                StoredConversation(
+                    *(id, Kind(kind), seq, ordinal, at, shown, key, skeleton, topic),
+                    room_kind=RoomKind(room_kind),
+                    slow_seconds=slow_seconds,
+                    frozen=bool(frozen),
+                    open_from=opened,
+                )
+            )
+        return conversations
+
+
+def _accounts(rows: Iterable[Any]) -> list[StoredAccount]:
+    return [
+        StoredAccount(account, shown, key, skeleton, password_hash, bool(guest))
+        for account, shown, key, skeleton, password_hash, guest in rows
+    ]
 
 
 def _code(error: BaseException) -> int:

@@ -36,12 +36,16 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 GROUP_CHARACTERS = 4
 """Characters between two hyphens of a code."""
 
-_TYPED = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": "", "‐": "", "–": ""})
+_BLANKS = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212 \t\n\r\u00a0\u2009\u202f"
+_TYPED = str.maketrans("OILАВЕКМНОРСТУХ", "011ABEKMH0PCTYX", _BLANKS)
 
 
 def plain_code(typed: str) -> str:
-    """Return a code as it is compared: no hyphens, no blanks, capitals, O as 0, I and L as 1."""
-    return typed[:CODE_CHARACTERS_MAX].upper().translate(_TYPED)
+    """Return a code as it is compared: capitals, without hyphens (of whatever length) and blanks,
+    O as 0, I and L as 1, and a Cyrillic letter as the one that it looks like.
+    """
+    # A capital may be several letters, so the bound is kept again.
+    return typed[:CODE_CHARACTERS_MAX].upper().translate(_TYPED)[:CODE_CHARACTERS_MAX]
 
 
 def spelled_code(plain: str) -> str:

@@ -1,14 +1,14 @@
 """The catalogue: everything a person reads, in English and Russian, in one place.
 
-Owns how a text is chosen and how a number bends a word; the texts stand in `phrases`. A text is plain: values are put into it by name and
-are never read as a template or as markup. Both languages hold the same keys with the same values
-(a test compares them).
+Owns how a text is chosen and how a number bends a word; the texts stand in `phrases`. A text is
+plain: values are put into it by name and are never read as a template or as markup. Both languages
+hold the same keys with the same values (a test compares them).
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 
-from molva.terms.phrases import chat, errors, server
+from molva.terms.phrases import admin, chat, errors, people, server
 
 
 class Language(StrEnum):
@@ -52,4 +52,10 @@ def say(key: str, language: Language, /, **values: object) -> str:
     return template.format_map(values) if values else template
 
 
-PHRASES: Mapping[str, tuple[str, str]] = {**server.PHRASES, **errors.PHRASES, **chat.PHRASES}
+PHRASES: Mapping[str, tuple[str, str]] = {
+    **server.PHRASES,
+    **errors.PHRASES,
+    **chat.PHRASES,
+    **people.PHRASES,
+    **admin.PHRASES,
+}

@@ -42,6 +42,12 @@ class Code(StrEnum):
     TOO_MANY_DEVICES = "too_many_devices"
     REGISTRATION_TIMEOUT = "registration_timeout"
     TOO_MANY_REFUSALS = "too_many_refusals"
+    CODE_REQUIRED = "code_required"
+    INVITATION_REQUIRED = "invitation_required"
+    BAD_CODE = "bad_code"
+    BANNED = "banned"
+    KICKED = "kicked"
+    SIGNED_OUT = "signed_out"
 
     # What is asked for.
     NO_SUCH_USER = "no_such_user"
@@ -53,6 +59,15 @@ class Code(StrEnum):
     TEXT_EMPTY = "text_empty"
     TEXT_TOO_LONG = "text_too_long"
     ID_CONFLICT = "id_conflict"
+    NOT_ALLOWED = "not_allowed"
+    MUTED = "muted"
+    FROZEN = "frozen"
+    SLOW_MODE = "slow_mode"
+    LAST_OWNER = "last_owner"
+    NO_SUCH_MESSAGE = "no_such_message"
+    NO_SUCH_DEVICE = "no_such_device"
+    NO_SUCH_INVITATION = "no_such_invitation"
+    BAD_ADDRESS = "bad_address"
     CURSOR_AHEAD = "cursor_ahead"
 
     # The state of the server or of the line.
@@ -79,6 +94,9 @@ CLOSING = frozenset(
         Code.STALLED,
         Code.SHUTTING_DOWN,
         Code.RESUMED_ELSEWHERE,
+        Code.BANNED,
+        Code.KICKED,
+        Code.SIGNED_OUT,
         Code.INTERNAL,
     }
 )

@@ -22,7 +22,9 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     with_: str | None = msgspec.field(default=None, name="with")
     tag: str | None = None
     """Whose direct conversation it is, exactly: a guest's name may pass to another person, with
-    whom a new log begins. `name~tag` names this one for ever, in `cursors` and in `history` too."""
+    whom a new log begins. `name~tag` names this one for ever, in `cursors` and in `history` too.
+    Of a room, which it is: it may be called otherwise, and another may be called as it was. `#~tag`
+    names it in `cursors`."""
     log: str | None = None
     """One's own log, `@name`."""
     head: int
@@ -34,6 +36,16 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw
     unread: int = 0
     """Messages after the marker."""
     topic: str | None = None
+    kind: str | None = None
+    """A room's, unless it is `public`: `private`, `announcement` or `group`."""
+    role: str | None = None
+    """One's own in the room, unless it is `member`; in `#general` on the server."""
+    people: list[str] | None = None
+    """Of a group, which has no name: the others in it, as far as the list goes."""
+    slow_seconds: int | None = None
+    frozen: bool | None = None
+    muted: str | None = None
+    """Until when one only reads here; empty when there is no end."""
 
 
 class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
@@ -57,6 +69,12 @@ class Result(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
     language: str | None = None
     server: str | None = None
     at: str | None = None
+    role: str | None = None
+    """One's role on the server."""
+    blocked: list[str] | None = None
+    """Whom one blocks."""
+    invited: list[str] | None = None
+    """Rooms one may join because somebody invited one."""
     ping_seconds: float | None = None
     """Silence after which the server asks whether one is there."""
     conversations: list[Conversation] | None = None
@@ -128,6 +146,7 @@ class Created(Event, frozen=True, tag="created", kw_only=True):
 
     room: str
     user: str
+    kind: str = "public"
     seq: int
     at: str
     id: str | None = None
@@ -164,6 +183,216 @@ class Topic(Event, frozen=True, tag="topic", kw_only=True):
     id: str | None = None
 
 
+class Added(Event, frozen=True, tag="added", kw_only=True):
+    """Somebody was made a member by another."""
+
+    room: str
+    user: str
+    from_: str = msgspec.field(name="from")
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Renamed(Event, frozen=True, tag="renamed", kw_only=True):
+    """A room has another name from here on: `room`; its log and its members are the same."""
+
+    room: str
+    was: str
+    tag: str | None = None
+    """Which room it is: as it stands in `conversations`."""
+    from_: str = msgspec.field(name="from")
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Mode(Event, frozen=True, tag="mode", kw_only=True):
+    """A room's rules changed; what is left out stayed."""
+
+    room: str
+    kind: str | None = None
+    slow_seconds: int | None = None
+    frozen: bool | None = None
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Invited(Event, frozen=True, tag="invited", kw_only=True):
+    """Somebody may join the room."""
+
+    room: str
+    user: str
+    from_: str = msgspec.field(name="from")
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Role(Event, frozen=True, tag="role", kw_only=True):
+    """Somebody's role changed: in the room; in `#general`, on the server."""
+
+    room: str
+    user: str
+    role: str
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Kicked(Event, frozen=True, tag="kicked", kw_only=True):
+    """Somebody was put out of the room; in `#general`, disconnected from the server."""
+
+    room: str
+    user: str
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Banned(Event, frozen=True, tag="banned", kw_only=True):
+    """Somebody was put out of the room, or of the server, and may not come back."""
+
+    room: str
+    user: str | None = None
+    addresses: bool | None = None
+    """Whether an address range was banned, which is not shown."""
+    devices: bool | None = None
+    until: str | None = None
+    """RFC 3339, UTC; left out when there is no end."""
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Unbanned(Event, frozen=True, tag="unbanned", kw_only=True):
+    """A ban has ended."""
+
+    room: str
+    user: str | None = None
+    addresses: bool | None = None
+    over: bool = False
+    """Whether its time was up; `from` is `molva` then."""
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Muted(Event, frozen=True, tag="muted", kw_only=True):
+    """Somebody only reads here."""
+
+    room: str
+    user: str
+    until: str | None = None
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Unmuted(Event, frozen=True, tag="unmuted", kw_only=True):
+    """Somebody writes here again."""
+
+    room: str
+    user: str
+    over: bool = False
+    """As in `unbanned`."""
+    from_: str = msgspec.field(name="from")
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Removed(Event, frozen=True, tag="removed", kw_only=True):
+    """The message `target` of this conversation was taken away; show that it was, not what."""
+
+    target: int
+    user: str
+    """Who had said it."""
+    from_: str = msgspec.field(name="from")
+    room: str | None = None
+    to: str | None = None
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Restored(Event, frozen=True, tag="restored", kw_only=True):
+    """The message `target` is back; `history` around it has its text."""
+
+    target: int
+    user: str
+    from_: str = msgspec.field(name="from")
+    room: str | None = None
+    to: str | None = None
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Gone(Event, frozen=True, tag="gone", kw_only=True):
+    """Here was a message that was taken away. It counts as one."""
+
+    from_: str = msgspec.field(name="from")
+    room: str | None = None
+    to: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Unheard(Event, frozen=True, tag="unheard", kw_only=True):
+    """Somebody whom you block has said something to you. It does not count, and is not shown."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+    seq: int
+    at: str
+
+
+class Reported(Event, frozen=True, tag="reported", kw_only=True):
+    """Among moderators: somebody asks to look at a message."""
+
+    room: str
+    from_: str = msgspec.field(name="from")
+    """Who reports."""
+    about: str
+    """The room where it was said; empty for a direct conversation."""
+    target: int
+    user: str
+    """Who said it."""
+    text: str
+    reason: str | None = None
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Departed(Event, frozen=True, tag="departed", kw_only=True):
+    """Somebody's account is no more; where `words` is false, show nothing of what they said."""
+
+    room: str
+    user: str
+    words: bool = True
+    seq: int
+    at: str
+
+
 class RoomJoined(Event, frozen=True, tag="room_joined", kw_only=True):
     """Own log: you are now in a room; its entries follow from `cursor`."""
 
@@ -178,8 +407,42 @@ class RoomLeft(Event, frozen=True, tag="room_left", kw_only=True):
 
     log: str
     room: str
+    cause: str | None = None
+    """`kicked` or `banned`; left out when you left."""
+    from_: str | None = msgspec.field(default=None, name="from")
+    reason: str | None = None
     seq: int
     at: str
+
+
+class RoomInvited(Event, frozen=True, tag="room_invited", kw_only=True):
+    """Own log: you may join a room."""
+
+    log: str
+    room: str
+    from_: str = msgspec.field(name="from")
+    seq: int
+    at: str
+
+
+class Blocked(Event, frozen=True, tag="blocked", kw_only=True):
+    """Own log: you block somebody."""
+
+    log: str
+    user: str
+    seq: int
+    at: str
+    id: str | None = None
+
+
+class Unblocked(Event, frozen=True, tag="unblocked", kw_only=True):
+    """Own log: you do not any more."""
+
+    log: str
+    user: str
+    seq: int
+    at: str
+    id: str | None = None
 
 
 class Opened(Event, frozen=True, tag="opened", kw_only=True):
@@ -220,6 +483,117 @@ class Done(Event, frozen=True, tag="done", kw_only=True):
     id: str | None = None
 
 
+class Device(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A row of the list of one's devices."""
+
+    device: str
+    """Its id."""
+    name: str = ""
+    """What it calls itself."""
+    at: str
+    """When it was added."""
+    online: bool = False
+    this: bool = False
+    """Whether it is the one that asks."""
+
+
+class Devices(Event, frozen=True, tag="devices", kw_only=True):
+    """The devices that may come back under one's name."""
+
+    devices: list[Device]
+    id: str | None = None
+
+
+class Link(Event, frozen=True, tag="link", kw_only=True):
+    """A code by which a second device registers under one's name, once."""
+
+    code: str
+    seconds: int
+    """How long it is good."""
+    id: str | None = None
+
+
+class Invitation(Event, frozen=True, tag="invitation", kw_only=True):
+    """A code that lets people join; shown once."""
+
+    code: str
+    invitation: str
+    """Its id in the list."""
+    role: str
+    uses: int
+    until: str
+    name: str | None = None
+    id: str | None = None
+
+
+class InvitationListed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A row of the list of invitations."""
+
+    invitation: str
+    role: str
+    uses: int
+    """How many are left."""
+    until: str
+    from_: str = msgspec.field(name="from")
+    name: str | None = None
+
+
+class Invitations(Event, frozen=True, tag="invitations", kw_only=True):
+    """The invitations that still let somebody in."""
+
+    invitations: list[InvitationListed]
+    total: int | None = None
+    """How many there are, when the list is cut."""
+    id: str | None = None
+
+
+class Sanctioned(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A row of the list of bans and mutes."""
+
+    sanction: str
+    """`ban` or `mute`."""
+    user: str | None = None
+    address: str | None = None
+    until: str | None = None
+
+
+class Sanctions(Event, frozen=True, tag="sanctions", kw_only=True):
+    """The bans and mutes that hold."""
+
+    room: str
+    sanctions: list[Sanctioned]
+    total: int | None = None
+    """How many there are, when the list is cut."""
+    id: str | None = None
+
+
+class Blocks(Event, frozen=True, tag="blocks", kw_only=True):
+    """Whom one blocks."""
+
+    users: list[str]
+    id: str | None = None
+
+
+class Account(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    """A row of the list of accounts."""
+
+    user: str
+    role: str
+    password: bool = False
+    """Whether there is one."""
+    online: bool = False
+    devices: int = 0
+
+
+class Accounts(Event, frozen=True, tag="accounts", kw_only=True):
+    """The people of this server, by name."""
+
+    accounts: list[Account]
+    total: int | None = None
+    """How many there are, when the list is cut."""
+    id: str | None = None
+
+
 class Gap(Event, frozen=True, tag="gap", kw_only=True):
     """Entries after `after` and through `through` are not delivered; `history` has them.
 
@@ -246,6 +620,8 @@ class Room(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=Tr
     members: int
     topic: str = ""
     joined: bool = False
+    kind: str = "public"
+    invited: bool = False
 
 
 class Rooms(Event, frozen=True, tag="rooms", kw_only=True):
@@ -266,6 +642,8 @@ class Users(Event, frozen=True, tag="users", kw_only=True):
     """Those of them who are away, with what they said."""
     offline: list[str] | None = None
     """Members of the room who are not online."""
+    roles: dict[str, str] | None = None
+    """Of those listed who are more than a member."""
     room: str | None = None
     online: int | None = None
     """How many are online, when the list is cut."""
@@ -302,14 +680,33 @@ class Bye(Event, frozen=True, tag="bye", kw_only=True):
 LogEvent = (
     NewMessage
     | NewWhisper
+    | Unheard
+    | Gone
     | Created
     | Joined
     | Left
+    | Added
     | Topic
+    | Renamed
+    | Mode
+    | Invited
+    | Role
+    | Kicked
+    | Banned
+    | Unbanned
+    | Muted
+    | Unmuted
+    | Removed
+    | Restored
+    | Reported
+    | Departed
     | RoomJoined
     | RoomLeft
+    | RoomInvited
     | Opened
     | Read
+    | Blocked
+    | Unblocked
 )
 """Those that show an entry."""
 
@@ -323,6 +720,16 @@ class History(Event, frozen=True, tag="history", kw_only=True):
     """Whether there are further entries in the direction asked for."""
     room: str | None = None
     with_: str | None = msgspec.field(default=None, name="with")
+    id: str | None = None
+
+
+class Ledger(Event, frozen=True, tag="ledger", kw_only=True):
+    """A page of who did what to whom in a room, in order."""
+
+    room: str
+    entries: list[LogEvent]
+    more: bool = False
+    """Whether there are earlier ones."""
     id: str | None = None
 
 
@@ -344,4 +751,12 @@ AnyEvent = (
     | Pong
     | Bye
     | History
+    | Ledger
+    | Devices
+    | Link
+    | Invitation
+    | Invitations
+    | Sanctions
+    | Blocks
+    | Accounts
 )

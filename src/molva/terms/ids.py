@@ -24,6 +24,12 @@ ConnectionId = NewType("ConnectionId", int)
 CommonRoom = ConversationId("r0")
 """`#general`: every account is its member from its first moment; nobody joins or leaves it."""
 
+StaffRoom = ConversationId("r1")
+"""`#moderators`: where reports arrive; its members are the server's moderators and above."""
+
+ServerAccount = AccountId(0)
+"""The server itself, as the author of what nobody did: the end of a mute, a report's arrival."""
+
 SYSTEM_ID_PREFIX = "~"
 """Ids that the server gives its own writes begin so; a client's may not."""
 
@@ -52,6 +58,27 @@ def is_direct(conversation: ConversationId) -> bool:
 def is_own_log(conversation: ConversationId) -> bool:
     """Say whether an id names an account's own log."""
     return conversation.startswith("@")
+
+
+GROUP_PREFIX = "#~"
+"""A group has no name: on the wire it is this and the rest of its id."""
+
+
+def group_label(conversation: ConversationId) -> str:
+    """Return how a group is named on the wire."""
+    return GROUP_PREFIX + room_tag(conversation)
+
+
+def room_tag(conversation: ConversationId) -> str:
+    """Return what names a room for ever, whatever it is called; `#~tag` in `cursors`."""
+    return conversation[1:]
+
+
+def parse_group_label(label: str) -> ConversationId | None:
+    """Return the id of the room that a label names; None when it is not a group's label."""
+    if not label.startswith(GROUP_PREFIX):
+        return None
+    return ConversationId("r" + label[len(GROUP_PREFIX) :])
 
 
 TAG_SEPARATOR = "~"

@@ -61,6 +61,28 @@ CURSORS_MAX = 512
 CODE_CHARACTERS_MAX = 64
 """A code as it is typed: join code, invitation or the code for a second device."""
 
+REASON_CHARACTERS_MAX = 512
+"""Characters of why somebody was kicked, banned, muted … (IRC 307 to 390 bytes, Discord 512.)"""
+
+SANCTION_SECONDS_MAX = 10 * 365 * 86_400
+"""The longest ban or mute with an end."""
+
+SLOW_SECONDS_MAX = 86_400
+"""The slowest slow mode. (Discord 6 hours, Telegram 1 hour.)"""
+
+GROUP_PEOPLE_MAX = 49
+"""People in a group beside who makes it. (Slack 9, Telegram and Discord 10 to 200.)"""
+
+INVITATION_SECONDS = 7 * 86_400
+"""How long an invitation is good unless said. (Prosody 1 week.)"""
+
+INVITATION_SECONDS_MAX = 366 * 86_400
+
+INVITATION_USES_MAX = 10_000
+
+LINK_SECONDS = 300
+"""How long a code for a second device is good."""
+
 FEATURES_MAX = 16
 """Features a registration may name."""
 
@@ -99,6 +121,16 @@ class Limits:
     """Direct conversations one account may begin."""
     devices_per_account_max: int = 64
     """Devices of one account that may come back by a token; a further one enters by password."""
+    invites_per_account_max: int = 200
+    """Rooms an account is invited to and has not joined."""
+    blocks_per_account_max: int = 1_000
+    """People one account blocks."""
+    sanctions_per_room_max: int = 10_000
+    """Bans and mutes that hold in one room."""
+    invitations_max: int = 10_000
+    """Invitations to the server that still let somebody in."""
+    links_max: int = 1_000
+    """Codes for a second device that are good at one time."""
     sessions_per_account_max: int = 32
     """Devices of one account connected at once."""
     frame_seconds: float = 10.0
@@ -154,6 +186,19 @@ class Limits:
     passwords_per_account: Rate | None = Rate(per_second=0.1, burst=10)
     """Passwords tried for one account, from wherever. (Campfire 10 in 3 minutes.)"""
 
+    passwords_per_address: Rate | None = Rate(per_second=0.5, burst=60)
+    """Passwords tried from one address, for whomever; a class behind one router is one."""
+    passwords_total: Rate | None = Rate(per_second=10, burst=200)
+    """Passwords tried on this server, from wherever: a core hashes about 30 a second."""
+    codes_per_address: Rate | None = Rate(per_second=0.1, burst=30)
+    """Wrong codes from one address. A join code has 40 bits, and this lets 260,000 a month pass."""
+    rooms_per_account: Rate | None = Rate(per_second=0.02, burst=30)
+    """Rooms made by one account."""
+    reports_per_account: Rate | None = Rate(per_second=0.05, burst=20)
+    """Messages reported by one account."""
+    invitations_per_account: Rate | None = Rate(per_second=0.5, burst=1_000)
+    """Invitations made by one account; a school prints a sheet at once."""
+
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
@@ -191,6 +236,12 @@ UNLIMITED = Limits(
     actions_per_account=None,
     registrations_per_address=None,
     passwords_per_account=None,
+    passwords_per_address=None,
+    passwords_total=None,
+    codes_per_address=None,
+    rooms_per_account=None,
+    reports_per_account=None,
+    invitations_per_account=None,
     connections_per_address_max=DEFAULT.connections_max,
 )
 """For benches and tests: no rates; sizes stay."""

@@ -12,6 +12,7 @@ Invariants:
 - The work is bounded: text longer than `INPUT_CHARACTERS_MAX` is refused before it is looked at.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
@@ -39,6 +40,9 @@ INPUT_CHARACTERS_MAX: Final = 256
 GENERAL: Final = "#general"
 """The room everybody is in."""
 
+MODERATORS: Final = "#moderators"
+"""The room where reports arrive."""
+
 RESERVED: Final = frozenset(
     # The house and those who keep it.
     "molva system server admin administrator root moderator owner bot support help security "
@@ -62,6 +66,8 @@ _UNSEEN: Final = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"))
 # Fillers of Hangul are letters by category and yet nothing is drawn for them.
 _FILLERS: Final = frozenset("\u115f\u1160\u3164\uffa0")
 _SKELETON_ROUNDS_MAX: Final = 8
+# Marks below a letter come before those above it in NFD.
+_DOTTED_TWICE: Final = re.compile("([ij][\u0316-\u0319\u031c-\u0333\u0339-\u033c]*)\u0307")
 
 # `enforce` refuses what its own rules would change a second time, so once is enough for both.
 _CASE_PRESERVED: Final = get_profile("UsernameCasePreserved")
@@ -205,13 +211,20 @@ def _skeleton(shown: str) -> str:
     not; and again after it, because folding makes new letters. More than a few rounds would mean
     that the table leads in circles, which is a bug.
     """
-    skeleton = confusables.skeleton(shown)
+    skeleton = confusables.skeleton(_undotted(shown))
     for _ in range(_SKELETON_ROUNDS_MAX):
-        again = confusables.skeleton(skeleton.casefold())
+        again = confusables.skeleton(_undotted(skeleton.casefold()))
         if again == skeleton:
             return skeleton
         skeleton = again
     raise AssertionError(f"no end of skeletons for {shown!a}")
+
+
+def _undotted(text: str) -> str:
+    """Return a text without the dots that nobody sees: i and j have one already (Soft_Dotted)."""
+    if "\u0307" not in (plain := unicodedata.normalize("NFD", text)):
+        return text
+    return _DOTTED_TWICE.sub(r"\1", plain)
 
 
 def _describe(character: str) -> str:

@@ -13,9 +13,7 @@ def proquint(data: bytes) -> str:
     """Return the words for some bytes, `lusab-babad`; ValueError for an odd number of bytes."""
     if len(data) % 2:
         raise ValueError("a proquint stands for two bytes")
-    return "-".join(
-        _word(data[place] << 8 | data[place + 1]) for place in range(0, len(data), 2)
-    )
+    return "-".join(_word(data[place] << 8 | data[place + 1]) for place in range(0, len(data), 2))
 
 
 def _word(number: int) -> str:

@@ -330,7 +330,7 @@ class _Shape(msgspec.Struct):
 
 
 class _Page(msgspec.Struct):
-    """A page of history whose entries are not read yet."""
+    """A page of history, or of a ledger, whose entries are not read yet."""
 
     entries: list[msgspec.Raw]
 
@@ -354,7 +354,7 @@ def parse_event(frame: bytes) -> AnyEvent | Result | None:
 
     Out: the event, or the `Result` where there is a `result` and no `action`. What only a newer
     server knows is passed over: None for an unknown action, and fields we do not have are ignored,
-    as are such entries in a page of history.
+    as are such entries in a page of history or of a ledger.
     Raises BadEvent for anything else.
     """
     try:
@@ -368,7 +368,7 @@ def parse_event(frame: bytes) -> AnyEvent | Result | None:
             return _decode_result(frame)
         elif shape.action not in _EVENT_TAGS:
             return None
-        elif shape.action == "history":
+        elif shape.action in ("history", "ledger"):
             return _parse_page(frame)
     except (ValueError, RecursionError) as error:
         reason = str(error)
@@ -376,7 +376,7 @@ def parse_event(frame: bytes) -> AnyEvent | Result | None:
 
 
 def _parse_page(frame: bytes) -> AnyEvent:
-    """Read a page of history without the entries that only a newer server knows."""
+    """Read a page without the entries that only a newer server knows."""
     entries = _decode_page(frame).entries
     known = [entry for entry in entries if _decode_shape(entry).action in _EVENT_TAGS]
     members = _decode_members(frame)

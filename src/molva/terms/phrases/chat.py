@@ -69,8 +69,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "chat.topic_is": ("Topic of {room}: {text}", "Тема {room}: {text}"),
     "chat.topic_none": ("{room} has no topic.", "У {room} нет темы."),
-    "chat.arrived": ("* online: {names}", "* в сети: {names}"),
-    "chat.gone": ("* offline: {names}", "* не в сети: {names}"),
+    "chat.arrived": ("* online:", "* в сети:"),
+    "chat.gone": ("* offline:", "* не в сети:"),
     "chat.away": ("* {name} is away", "* {name} отсутствует"),
     "chat.away_text": ("* {name} is away: {text}", "* {name} отсутствует: {text}"),
     "chat.is_back": ("* {name} is back", "* {name} снова здесь"),
@@ -143,7 +143,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "chat.rooms_total": ("… of {n} rooms in all", "… всего комнат: {n}"),
     "chat.server_says": ("The server: {text}", "Сервер: {text}"),
     "chat.bye": ("Goodbye.", "До свидания."),
-    "chat.help.help": ("/help|this list", "/help|этот список"),
+    "chat.help.help": (
+        "/help [all]|this list; all: every command, also about people, rules and accounts",
+        "/help [all]|этот список; all — все команды, и о людях, правилах, учётных записях",
+    ),
     "chat.help.w": (
         "/w NAME [TEXT]|say it to one person; without a text, to whom what you type goes",
         "/w ИМЯ [ТЕКСТ]|сказать одному; без текста — кому пойдёт набранное",
@@ -187,8 +190,141 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Не подтверждено сохранение: {n} {lines}.",
     ),
     "chat.bad_server": (
-        "This is not HOST or HOST:PORT: {server}",
-        "Это не АДРЕС и не АДРЕС:ПОРТ: {server}",
+        "This is not HOST or HOST:PORT: {text}",
+        "Это не АДРЕС и не АДРЕС:ПОРТ: {text}",
+    ),
+    # -- Whom one speaks to ----------------------------------------------------------------------
+    "chat.cut.handshake": (
+        "{server} answers, but no encryption can be agreed on ({detail}). Trying again; --no-tls "
+        "goes without, readable on the way.",
+        "{server} отвечает, но о шифровании договориться не удаётся ({detail}). Попытки "
+        "продолжаются; --no-tls — без шифрования, читаемо по пути.",
+    ),
+    "chat.trust.first": (
+        "First contact with {server}; the line is encrypted. Its words: {words}",
+        "Первая встреча с {server}; линия зашифрована. Слова сервера: {words}",
+    ),
+    "chat.trust.first_compare": (
+        "The server's own terminal shows its words: they must be the same. From now on no other "
+        "is taken for it.",
+        "Слова показаны и в терминале самого сервера: они должны совпасть. Отныне другой за него "
+        "не сойдёт.",
+    ),
+    "chat.trust.not_kept": (
+        "This cannot be kept on disk ({error}): the next time will be a first contact again.",
+        "Запомнить это на диске нельзя ({error}): в следующий раз встреча снова будет первой.",
+    ),
+    "chat.trust.unencrypted": (
+        "The line to {server} is NOT encrypted: others on the network can read along.",
+        "Линия к {server} НЕ зашифрована: в сети могут читать посторонние.",
+    ),
+    "chat.trust.changed": (
+        "STOP. {server} is not the server it was. There is no connection; nothing was sent to it, "
+        "no password either.",
+        "СТОП. {server} — не тот сервер, что прежде. Соединения нет; ему ничего не отправлено, "
+        "и пароль тоже.",
+    ),
+    "chat.trust.changed_words": (
+        "Its words were {known}, now they are {shown}.",
+        "Прежние слова: {known}, теперь: {shown}.",
+    ),
+    "chat.trust.changed_authorities": (
+        "So far an authority known to this system vouched for it, now none does. Its words now: "
+        "{shown}.",
+        "Прежде за него ручался центр, известный этой системе, теперь — никто. Слова теперь: "
+        "{shown}.",
+    ),
+    "chat.trust.changed_means": (
+        "Either it was set up anew, or another machine has its address now, or somebody on the way "
+        "pretends to be it and would read everything.",
+        "Либо его установили заново, либо этот адрес теперь у другой машины, либо кто-то по пути "
+        "выдаёт себя за него и прочёл бы всё.",
+    ),
+    "chat.trust.changed_do": (
+        "Ask for the words that the server's own terminal shows. Only if they are the new ones: "
+        "molva trust {server}",
+        "Узнайте слова в терминале самого сервера. Только если они совпали с новыми: "
+        "molva trust {server}",
+    ),
+    "chat.trust.other": (
+        "{server} shows the words {shown}, and you gave {known}. There is no connection; nothing "
+        "was sent to it.",
+        "Слова {server}: {shown}, а вы указали {known}. Соединения нет; ему ничего не отправлено.",
+    ),
+    "chat.trust.advertised": (
+        "{server} shows the words {shown}, and {known} were announced for it on the network: "
+        "somebody is pretending. There is no connection; nothing was sent to it.",
+        "Слова {server}: {shown}, а в сети объявлены {known}: кто-то выдаёт себя за другого. "
+        "Соединения нет; ему ничего не отправлено.",
+    ),
+    "chat.trust.plain": (
+        "STOP. {server} does not encrypt, though it did before or you ask for it. There is no "
+        "connection; nothing was sent to it.",
+        "СТОП. {server} не шифрует, хотя прежде шифровал или вы этого требуете. Соединения нет; "
+        "ему ничего не отправлено.",
+    ),
+    "chat.trust.no_tls": (
+        "{server} is known by its encryption and is not spoken to without. To forget it: "
+        "molva trust --forget {server}",
+        "{server} известен по шифрованию, и без него с ним не говорят. Забыть его: "
+        "molva trust --forget {server}",
+    ),
+    "chat.trust.expired": (
+        "The certificate of {server} is not valid today, by the clock of this machine. Is the "
+        "clock right? There is no connection; nothing was sent to it.",
+        "Сертификат {server} сегодня не действует, судя по часам этой машины. Часы верны? "
+        "Соединения нет; ему ничего не отправлено.",
+    ),
+    "chat.trust.unreadable": (
+        "What {server} shows is no certificate that can be read. There is no connection; nothing "
+        "was sent to it.",
+        "{server} показывает не сертификат или такой, что прочесть нельзя. Соединения нет; ему "
+        "ничего не отправлено.",
+    ),
+    "chat.trust.file": (
+        "The file of the servers you know cannot be read: {known}. Without it nobody can be told "
+        "from anybody; there is no connection to {server}.",
+        "Файл с известными вам серверами не читается: {known}. Без него одного не отличить от "
+        "другого; соединения с {server} нет.",
+    ),
+    "chat.trust.accepted": (
+        "{server} is known by these words from now on: {words}",
+        "{server} отныне узнаётся по словам: {words}",
+    ),
+    "chat.trust.accepted_was": ("Before: {words}", "Прежде: {words}"),
+    "chat.trust.forgotten": ("{server} is forgotten.", "{server} забыт."),
+    "chat.trust.unknown": ("{server} is not known.", "{server} неизвестен."),
+    "chat.trust.by_authorities": (
+        "by the authorities of this system",
+        "по центрам сертификации этой системы",
+    ),
+    "chat.trust.which": (
+        "Of which server? molva trust HOST[:PORT], or --list.",
+        "О каком сервере речь? molva trust АДРЕС[:ПОРТ] или --list.",
+    ),
+    "chat.bad_words": (
+        "These are not five words of five letters: {text}",
+        "Это не пять слов по пять букв: {text}",
+    ),
+    "chat.found.none": (
+        "No server found on this network; molva chat ADDRESS goes to one that you know.",
+        "В этой сети серверов не найдено; к известному: molva chat АДРЕС.",
+    ),
+    "chat.found.one": ("Found: {name} ({server})", "Найден: {name} ({server})"),
+    "chat.found.several": ("Servers found:", "Найдены серверы:"),
+    "chat.found.online": ("{n} {people} online", "в сети {n} {people}"),
+    "chat.found.code": ("with a code", "по коду"),
+    "chat.found.accounts": ("by invitation", "по приглашению"),
+    "chat.found.unnamed": ("this machine", "эта машина"),
+    "chat.found.which": ("Which one, 1 to {n}? ", "Который, от 1 до {n}? "),
+    "chat.found.choose": (
+        "There are several: choose one, as in molva chat {server}",
+        "Их несколько: выберите, например molva chat {server}",
+    ),
+    "chat.ask_code": ("Code: ", "Код: "),
+    "chat.ask_code_hint": (
+        "The join code or an invitation, as you were given it. An empty line: choose another name.",
+        "Код входа или приглашение, как вам дали. Пустая строка: выбрать другое имя.",
     ),
     # -- The command line ------------------------------------------------------------------------
     "chat.cli.about": (
@@ -231,9 +367,34 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "chat.cli.chat": ("Talk, in this terminal.", "Беседовать в этом терминале."),
     "chat.cli.server": (
-        "HOST or HOST:PORT. MOLVA_SERVER; 127.0.0.1:8888 unless given.",
-        "АДРЕС или АДРЕС:ПОРТ. MOLVA_SERVER; без него 127.0.0.1:8888.",
+        "HOST, HOST:PORT or the link of an invitation. MOLVA_SERVER; 127.0.0.1:8888 unless given.",
+        "АДРЕС, АДРЕС:ПОРТ или ссылка-приглашение. MOLVA_SERVER; без него 127.0.0.1:8888.",
     ),
+    "chat.cli.or_search": (
+        "HOST, HOST:PORT or the link of an invitation. MOLVA_SERVER; unless given, servers are "
+        "looked for on this network.",
+        "АДРЕС, АДРЕС:ПОРТ или ссылка-приглашение. MOLVA_SERVER; без него серверы ищутся в этой "
+        "сети.",
+    ),
+    "chat.cli.code": (
+        "The join code or an invitation. MOLVA_CODE.",
+        "Код входа или приглашение. MOLVA_CODE.",
+    ),
+    "chat.cli.tls": (
+        "Only encrypted, or never; else encrypted if the server can, and plain to this machine.",
+        "Только с шифрованием или без; иначе — если сервер умеет, а к этой машине без него.",
+    ),
+    "chat.cli.fingerprint": (
+        "The words of the server; no other one is spoken to.",
+        "Слова сервера; с другим разговора не будет.",
+    ),
+    "chat.cli.trust": (
+        "Accept what a server shows now, list the servers known, or forget one.",
+        "Принять новые слова сервера, показать известные серверы или забыть один.",
+    ),
+    "chat.cli.trust_server": ("HOST or HOST:PORT.", "АДРЕС или АДРЕС:ПОРТ."),
+    "chat.cli.trust_list": ("List the servers known.", "Показать известные серверы."),
+    "chat.cli.trust_forget": ("Forget the server.", "Забыть сервер."),
     "chat.cli.name": (
         "Your name. MOLVA_NAME. For a name with a password: MOLVA_PASSWORD.",
         "Ваше имя. MOLVA_NAME. Если имя с паролем: MOLVA_PASSWORD.",
@@ -251,8 +412,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Сказать и выйти; готово, когда сохранено.",
     ),
     "chat.cli.send_more": (
-        "Exit codes: 0 all is stored, 1 refused, 2 wrong usage, 69 the server is not there.",
-        "Коды выхода: 0 всё сохранено, 1 отказ, 2 неверный вызов, 69 сервер недоступен.",
+        "Exit codes: 0 all is stored, 1 refused, 2 wrong usage, 69 the server is not there, "
+        "77 it is not the one that is known.",
+        "Коды выхода: 0 всё сохранено, 1 отказ, 2 неверный вызов, 69 сервер недоступен, "
+        "77 он не тот, что известен.",
     ),
     "chat.cli.to": (
         "A room ('#general', with quotes) or a person.",

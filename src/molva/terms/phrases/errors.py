@@ -172,4 +172,68 @@ PHRASES: dict[str, tuple[str, str]] = {
         "Something broke in the server. The connection is closed; nothing stored is lost.",
         "В сервере что-то сломалось. Соединение закрыто; сохранённое не потеряно.",
     ),
+    "error.code_required": (
+        "This server lets in who has its join code or an invitation. If you have a name with a"
+        " password here, give the password.",
+        "Этот сервер впускает по коду входа или приглашению. Если у вас здесь есть имя с паролем,"
+        " укажите пароль.",
+    ),
+    "error.invitation_required": (
+        "This server lets in who has an invitation. If you have a name with a password here, give"
+        " the password.",
+        "Этот сервер впускает по приглашению. Если у вас здесь есть имя с паролем, укажите пароль.",
+    ),
+    "error.bad_code": (
+        "This code does not let you in: it is misspelt, used up, over, or meant for another name.",
+        "Этот код не подходит: в нём опечатка, он уже использован или истёк, или он для другого"
+        " имени.",
+    ),
+    "error.banned": (
+        "You are banned{until}. {reason}",
+        "Вам закрыт вход{until}. {reason}",
+    ),
+    "error.kicked": (
+        "You were disconnected by {name}. {reason}",
+        "Вас отключает {name}. {reason}",
+    ),
+    "error.signed_out": (
+        "This device was signed out. Register again to come back.",
+        "Это устройство отвязано. Чтобы вернуться, войдите заново.",
+    ),
+    "error.not_allowed": (
+        "Your role does not allow that here.",
+        "Ваша роль этого здесь не позволяет.",
+    ),
+    "error.muted": (
+        "You may read here, but not write{until}. {reason}",
+        "Здесь вы можете читать, но не писать{until}. {reason}",
+    ),
+    "error.frozen": (
+        "For now only moderators write in {room}.",
+        "Сейчас в {room} пишут только модераторы.",
+    ),
+    "error.slow_mode": (
+        "Slow mode: write again in {seconds} s.",
+        "Медленный режим: следующее сообщение через {seconds} с.",
+    ),
+    "error.last_owner": (
+        "There must be an owner: make somebody else one first.",
+        "Без владельца нельзя: сначала сделайте владельцем кого-нибудь ещё.",
+    ),
+    "error.no_such_message": (
+        "There is no such message here.",
+        "Такого сообщения здесь нет.",
+    ),
+    "error.no_such_device": (
+        "There is no such device.",
+        "Такого устройства нет.",
+    ),
+    "error.no_such_invitation": (
+        "There is no such invitation.",
+        "Такого приглашения нет.",
+    ),
+    "error.bad_address": (
+        "{detail} is no address or range, such as 10.0.0.7 or 10.0.0.0/24.",
+        "{detail} — не адрес и не диапазон вида 10.0.0.7 или 10.0.0.0/24.",
+    ),
 }
