@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import bare
+from bench import bare, logins
 from bench.servers import Figures, Place, holding, load, resident, serving
 
 PAYLOAD = 64  # bytes of text in a message
@@ -53,6 +53,9 @@ def all_cases(quick: bool, clients_at_most: int) -> list[Case]:
         _idle(idle),
         _join(min(1_000, clients_at_most)),
         _ready(3 if quick else 5),
+        _logins(400 // part, limits=True),
+        _logins(400 // part, limits=False),
+        _telling(2_000 // part),
     ]
 
 
@@ -164,3 +167,34 @@ def _ready(times: int) -> Case:
 
     row = Row("seconds", "time to ready", "s", "floor", ratio=False, limit=1)
     return Case("ready", (row,), measure("molva"), measure("floor"))
+
+
+def _logins(messages: int, *, limits: bool) -> Case:
+    def measure(flood: bool) -> Measure:
+        return lambda place: logins.flooded(place, messages, limits=limits, flood=flood)
+
+    how = "rates" if limits else "no rates"
+    rows = (
+        Row("p50_us", f"message in a flood of logins, {how}, p50", "us", "no flood", limit=2),
+        Row("p99_us", f"message in a flood of logins, {how}, p99", "us", "no flood", limit=2),
+    )
+    name = "logins" if limits else "logins-no-rates"
+    return Case(name, rows, measure(flood=True), measure(flood=False))
+
+
+def _telling(samples: int) -> Case:
+    taken: list[Figures] = []
+
+    def chance(place: Place) -> Figures:
+        # Both sides are of the same answers.
+        taken.append(logins.telling(place, samples))
+        return {f"{arms}_effect": taken[-1][f"{arms}_chance"] for arms in logins.ARMS}
+
+    def molva(place: Place) -> Figures:
+        return taken.pop() if taken else logins.telling(place, samples)
+
+    rows = tuple(
+        Row(f"{arms}_effect", f"time tells {title}", "", "chance, 99 of 100", limit=1)
+        for arms, title in logins.ARMS.items()
+    )
+    return Case("telling", rows, molva, chance)

@@ -24,7 +24,8 @@ LOAD_S = 120  # a load that has not ended by then has failed
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
-MOLVA = [sys.executable, "-m", "molva", "serve", "--port", "0", "--limits", "off", "--quiet"]
+MOLVA = [sys.executable, "-m", "molva", "serve", "--port", "0", "--quiet"]
+JOIN_CODE = "7QF3-M0RD"
 
 Figures = dict[str, Any]
 
@@ -81,14 +82,20 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def serving(kind: str, place: Place) -> Iterator[Server]:
-    """Start a floor or a Molva with fresh data; stop it in the end."""
+def serving(
+    kind: str, place: Place, *, limits: bool = False, access: str = "open"
+) -> Iterator[Server]:
+    """Start a floor or a Molva with fresh data; stop it in the end.
+
+    `limits`: whether a Molva has its rates. `access`: who may join it.
+    """
     with tempfile.TemporaryDirectory(prefix=f"{kind}-", dir=place.data) as data:
         command = [str(place.programs / "floor"), "0"]
         if kind == "molva":
-            command = [*MOLVA, "--data", data]
+            command = [*MOLVA, *(() if limits else ("--limits", "off")), "--data", data]
         paths = [str(TREE / "src"), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        environment |= {"MOLVA_ACCESS": access, "MOLVA_JOIN_CODE": JOIN_CODE}
         log = place.programs / f"{kind}.log"
         with log.open("wb") as output, pinned(place.server_cores):
             started = time.perf_counter()
