@@ -900,3 +900,17 @@ def test_who_is_banned_from_the_server_or_signed_out_leaves(tmp_path: Path) -> N
         assert Credentials(tmp_path).token("h", 1, "anna") is None
 
     at_desk(tmp_path, scene)
+
+
+def test_who_owns_the_server_without_a_password_is_told_how_to_keep_the_name(
+    tmp_path: Path,
+) -> None:
+    def scene(desk: Desk) -> None:
+        hint = "This server is yours. So that your name stays yours too: /password"
+        assert hint in "\n".join(desk.welcome(role="owner"))
+
+    def with_a_password(desk: Desk) -> None:
+        assert "yours" not in "\n".join(desk.welcome(role="owner", account=True))
+
+    at_desk(tmp_path / "without", scene)
+    at_desk(tmp_path / "with", with_a_password)

@@ -62,6 +62,7 @@ from molva.client.transport import Backoff, Cut, Transport
 from molva.client.trust import Assurance, Trust, assurance_phrases, distrust_phrases
 from molva.terms import actions, limits
 from molva.terms.errors import Code
+from molva.terms.roles import Role
 from molva.wire.terminal import safe_line
 
 END_SECONDS: Final = 30.0
@@ -642,6 +643,8 @@ class PlainChat:
         self._pages.tell_unread()
         if self._screen.interactive:
             self._note("chat.hint")
+            if self._mirror.role == Role.OWNER and not self._mirror.account:
+                self._note("chat.owner_hint")
         self._pages.begin(self._loop.time())
 
     def _on_shown(self, happening: Shown) -> None:

@@ -26,6 +26,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "chat.role.member": ("member", "участник"),
     "chat.role.moderator": ("moderator", "модератор"),
     "chat.role.admin": ("admin", "администратор"),
+    "chat.owner_hint": (
+        "This server is yours. So that your name stays yours too: /password",
+        "Этот сервер ваш. Чтобы и имя осталось вашим: /password",
+    ),
     "chat.role.owner": ("owner", "владелец"),
     "chat.role_room": (
         "* {name} is {role} in {room} now, by {by}",
