@@ -508,3 +508,20 @@ def test_the_operator_hears_of_rooms_made_joined_and_left() -> None:
         ("report.joined", "boris"),
         ("report.parted", "boris"),
     ]
+
+
+def test_a_retry_is_answered_also_when_the_room_is_renamed_and_another_has_its_name() -> None:
+    stage = Stage()
+    anna = stage.enter("anna")
+    stage.enter("boris")
+    anna.send(create())
+    invite = actions.Invite(room=TEA, user="boris", id="i")
+    first = anna.ask(invite)
+    anna.send(actions.Rename(room=TEA, to="#coffee"), create())
+    again = anna.ask(invite)
+    assert isinstance(first, events.Invited) and isinstance(again, events.Stored)
+    assert (again.room, again.seq) == ("#coffee", first.seq)
+    elsewhere = actions.Invite(room=TEA, user="boris", id="j")
+    anna.send(elsewhere)
+    moved = actions.Invite(room="#coffee", user="boris", id="j")
+    assert anna.refused(moved) == Code.ID_CONFLICT

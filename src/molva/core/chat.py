@@ -329,13 +329,16 @@ class Chat:
         """Say whether two conversations are one, or with two people who had one name in turn.
 
         A whisper may be retried after its guest has gone and another has the name: it was for the
-        first, is there, and is not said to the second. So it is with a room that is closed.
+        first, is there, and is not said to the second. So it is with a room that is closed, or is
+        called otherwise by now.
         """
         if one == other:
             return True
         was, now = self.hall.by_id.get(one), self.hall.by_id.get(other)
-        if was is None and isinstance(now, Room):
-            return not (is_direct(one) or is_own_log(one))
+        if isinstance(now, Room):
+            if isinstance(was, Room):
+                return now.name is not None and now.name.key in was.former
+            return was is None and not (is_direct(one) or is_own_log(one))
         if not isinstance(was, Direct) or not is_direct(other):
             return False
         if isinstance(now, Direct):

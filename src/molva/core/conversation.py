@@ -94,6 +94,7 @@ class Room(Conversation):
 
     __slots__ = (
         "name",
+        "former",
         "topic",
         "kind",
         "common",
@@ -116,6 +117,8 @@ class Room(Conversation):
         super().__init__(id, log)
         self.name = name
         """None for a group."""
+        self.former: set[str] = set()
+        """Keys of the names it had since the server began, which others may have by now."""
         self.topic = topic
         self.kind = RoomKind.GROUP if name is None else RoomKind.PUBLIC
         self.common = id == CommonRoom
@@ -273,6 +276,8 @@ class Hall:
     def rename_room(self, room: Room, name: RoomName) -> None:
         """Call a room otherwise; what its window holds was told under the old name."""
         self._let_name_go(room)
+        if room.name is not None:
+            room.former.add(room.name.key)
         room.name = name
         self.rooms[name.key] = room
         self.room_skeletons[name.skeleton] = room
