@@ -269,6 +269,17 @@ class Accounts:
             account.devices = tuple(other for other in account.devices if other != digest)
         return device
 
+    def bar(self, account: Account) -> None:
+        """Let nobody come by an account's devices, under whatever name."""
+        for digest in account.devices:
+            self.remove_device(digest)
+            self.barred[digest] = account.id
+
+    def unbar(self, account: AccountId) -> None:
+        """Let them come again; they are nobody's devices any more."""
+        for digest in [digest for digest, whose in self.barred.items() if whose == account]:
+            del self.barred[digest]
+
     def device(self, digest: str) -> Device:
         """Return a device of `Account.devices`."""
         return self._devices[digest]

@@ -95,9 +95,7 @@ class Administration:
             return Refusal(Code.LIMIT_REACHED, {"detail": "invitations"})
         if operator:
             return None
-        now = chat.now.elapsed
-        wait = chat.rates.wait(chat.limits, "invitations_per_account", account.id, now)
-        return Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}) if wait else None
+        return chat.limited("invitations_per_account", account.id)
 
     def invitations(self, session: Session, action: actions.Invitations) -> None:
         """List the invitations that still let somebody in."""
@@ -211,32 +209,28 @@ class Administration:
             return
         session.busy = True
 
-        def free() -> None:
-            session.busy = False
-            chat.idle[session.connection] = session
-
         def hashed(hash: str | None) -> None:
             if not session.open():
-                free()
+                chat.free(session)
                 return
             if chat.hall.common.changing:
                 # Who may is being changed.
                 hash = None
             elif self._lost(session):
-                free()
+                chat.free(session)
                 self._refuse(session, action, Refusal(Code.NOT_ALLOWED))
                 return
             elif self._below(session, action) is not person:
-                free()
+                chat.free(session)
                 return
             if hash is None or person.retiring or person.retired:
-                free()
+                chat.free(session)
                 self._refuse(session, action, Refusal(Code.BUSY))
                 return
             store_password(chat, person, hash, None, done)
 
         def done(taken: bool) -> None:
-            free()
+            chat.free(session)
             if taken:
                 chat.reply(session, events.Done(id=action.id))
             else:

@@ -43,10 +43,6 @@ class Affairs:
     def _refuse(self, session: Session, action: actions.Action, refusal: Refusal) -> None:
         self._chat.reply(session, self._chat.error(session, refusal, action.id))
 
-    def _free(self, session: Session) -> None:
-        session.busy = False
-        self._chat.idle[session.connection] = session
-
     # -- The password --------------------------------------------------------------------------
 
     def password(self, session: Session, action: actions.SetPassword) -> None:
@@ -79,15 +75,14 @@ class Affairs:
         if password is None:
             self._refuse(session, action, Refusal(Code.PASSWORD_REQUIRED))
             return
-        now = chat.now.elapsed
-        wait = chat.rates.wait(chat.limits, "passwords_per_account", account.name.key, now)
-        if wait:
-            self._refuse(session, action, Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}))
+        limited = chat.limited("passwords_per_account", account.name.key)
+        if limited is not None:
+            self._refuse(session, action, limited)
             return
         session.busy = True
 
         def verified(fits: bool | None) -> None:
-            self._free(session)
+            self._chat.free(session)
             if not session.open():
                 # Whoever was put out meanwhile does nothing more.
                 return
@@ -107,16 +102,16 @@ class Affairs:
 
         def hashed(hash: str | None) -> None:
             if not session.open():
-                self._free(session)
+                self._chat.free(session)
                 return
             if hash is None or account.retiring or account.retired:
-                self._free(session)
+                self._chat.free(session)
                 self._refuse(session, action, Refusal(Code.BUSY))
                 return
             keep = session.device.digest if session.device is not None else None
 
             def done(taken: bool) -> None:
-                self._free(session)
+                self._chat.free(session)
                 if taken:
                     self._chat.reply(session, events.Done(id=action.id))
                 else:
@@ -188,7 +183,7 @@ class Affairs:
             end_entries(chat, account)
 
         def forgotten(outcome: Outcome) -> None:
-            self._free(session)
+            self._chat.free(session)
             if not isinstance(outcome, Made):
                 unavailable = chat.error(session, Refusal(Code.UNAVAILABLE), action.id)
                 chat.written(session, unavailable)
@@ -254,7 +249,7 @@ class Affairs:
         if other is None or other is account:
             chat.refuse_write(session, action, Refusal(Code.NO_SUCH_USER, {"name": action.user}))
         elif other.id in (account.blocked or ()):
-            self._nothing(session, action)
+            chat.done_or_known(session, action)
         elif len(account.blocked or ()) >= chat.limits.blocks_per_account_max:
             chat.refuse_write(session, action, Refusal(Code.LIMIT_REACHED, {"detail": "blocks"}))
         else:
@@ -270,16 +265,10 @@ class Affairs:
         if other is None:
             chat.refuse_write(session, action, Refusal(Code.NO_SUCH_USER, {"name": action.user}))
         elif other.id not in (account.blocked or ()):
-            self._nothing(session, action)
+            chat.done_or_known(session, action)
         else:
             body = entries.Unblocked(other.id, other.label)
             chat.append_for(session, own_log_id(account.id), body, action)
-
-    def _nothing(self, session: Session, action: actions.Block | actions.Unblock) -> None:
-        if action.id is None:
-            self._chat.reply(session, events.Done())
-        else:
-            self._chat.done_or_known(session, action)
 
     def blocks(self, session: Session, action: actions.Blocks) -> None:
         """List whom one blocks."""
@@ -343,8 +332,7 @@ def delete_account(
     session.busy = True
 
     def deleted(taken: bool) -> None:
-        session.busy = False
-        chat.idle[session.connection] = session
+        chat.free(session)
         if taken:
             chat.reply(session, events.Done(id=action.id))
         else:

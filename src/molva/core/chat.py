@@ -7,7 +7,7 @@ keep the order of its requests; outcomes are matched to writes in the order of t
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -354,9 +354,18 @@ class Chat:
         Somebody may have written to a room, lost the line before the answer, and left the room.
         Where it was written is not compared, for that may be no more.
         """
+        self._answer_unless_known(session, action, self.error(session, refusal, action.id))
+
+    def done_or_known(self, session: Session, action: AnyAction) -> None:
+        """Answer a write that has nothing to do: where an earlier try did it, that is told."""
+        self._answer_unless_known(session, action, events.Done(id=action.id))
+
+    def _answer_unless_known(
+        self, session: Session, action: AnyAction, answer: events.Done | events.Error
+    ) -> None:
         account = session.account
         if action.id is None or account is None:
-            self.reply(session, self.error(session, refusal, action.id))
+            self.reply(session, answer)
             return
         session.writes_sent += 1
         id = action.id
@@ -368,25 +377,7 @@ class Chat:
             elif isinstance(outcome, Unavailable):
                 self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), id))
             else:
-                self.written(session, self.error(session, refusal, id))
-
-        self.write(Find(account.id, id), done)
-
-    def done_or_known(self, session: Session, action: AnyAction) -> None:
-        """Answer a write that has nothing to do: where an earlier try did it, that is told."""
-        account = session.account
-        assert account is not None and action.id is not None
-        session.writes_sent += 1
-        id = action.id
-
-        def done(outcome: Outcome) -> None:
-            if isinstance(outcome, Known):
-                entry = outcome.entry
-                self.written(session, self.known(session, entry, entry.conversation, action))
-            elif isinstance(outcome, Unavailable):
-                self.written(session, self.error(session, Refusal(Code.UNAVAILABLE), id))
-            else:
-                self.written(session, events.Done(id=id))
+                self.written(session, answer)
 
         self.write(Find(account.id, id), done)
 
@@ -614,6 +605,16 @@ class Chat:
         self.effects.append(Send(session.connection, event))
         if isinstance(event, events.Bye):
             self.drain(session, None if event.code is None else Code(event.code))
+
+    def free(self, session: Session) -> None:
+        """Let a session's next actions be taken up, once this one has been told."""
+        session.busy = False
+        self.idle[session.connection] = session
+
+    def limited(self, limit: str, who: Hashable) -> Refusal | None:
+        """Take one from whose bucket of a limit, by its name; return why not, or None."""
+        wait = self.rates.wait(self.limits, limit, who, self.now.elapsed)
+        return Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}) if wait else None
 
     def error(self, session: Session, refusal: Refusal, id: str | None = None) -> events.Error:
         """Return the event that refuses an action, in the session's language."""

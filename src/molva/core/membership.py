@@ -286,9 +286,7 @@ class Membership:
         for session in tuple(account.sessions):
             self._end(session, sentence)
         if devices:
-            for digest in account.devices:
-                chat.accounts.remove_device(digest)
-                chat.accounts.barred[digest] = id
+            chat.accounts.bar(account)
 
     def _end(self, session: Session, sentence: Sentence) -> None:
         values = self._chat.sentence(session, sentence)
@@ -299,9 +297,7 @@ class Membership:
         if id is not None:
             room.banned.pop(id, None)
             if room.common:
-                barred = chat.accounts.barred
-                for digest in [digest for digest, whose in barred.items() if whose == id]:
-                    del barred[digest]
+                chat.accounts.unbar(id)
                 account = chat.accounts.get(id)
                 if account is not None and account.passing and not account.online:
                     chat.hold(account)

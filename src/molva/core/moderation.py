@@ -114,7 +114,8 @@ def unban(chat: Chat, session: Session, action: actions.Unban, room: Room) -> No
             return
     banned = person is not None and person.id in room.banned
     if not banned and not (room.common and range in chat.range_sentences):
-        _nothing_to_end(chat, session, action)
+        # It may be so because an earlier try of this very action did it.
+        chat.done_or_known(session, action)
         return
     body = entries.Unbanned(
         person.id if person is not None else None,
@@ -123,14 +124,6 @@ def unban(chat: Chat, session: Session, action: actions.Unban, room: Room) -> No
         action.reason,
     )
     change(chat, session, room, body, action)
-
-
-def _nothing_to_end(chat: Chat, session: Session, action: actions.Unban | actions.Unmute) -> None:
-    if action.id is None:
-        chat.reply(session, events.Done())
-    else:
-        # It may be so because an earlier try of this very action did it.
-        chat.done_or_known(session, action)
 
 
 def mute(chat: Chat, session: Session, action: actions.Mute, room: Room) -> None:
@@ -157,7 +150,8 @@ def unmute(chat: Chat, session: Session, action: actions.Unmute, room: Room) -> 
         refusal = Refusal(Code.NO_SUCH_USER, {"name": action.user})
         chat.refuse_write(session, action, refusal)
     elif person.id not in room.muted:
-        _nothing_to_end(chat, session, action)
+        # It may be so because an earlier try of this very action did it.
+        chat.done_or_known(session, action)
     else:
         body = entries.Unmuted(person.id, person.shown, action.reason)
         change(chat, session, room, body, action)

@@ -81,8 +81,7 @@ class Reader:
         page = self._pages.pop(request)
         if loaded is None:
             session = page.session
-            session.busy = False
-            self._chat.idle[session.connection] = session
+            self._chat.free(session)
             refusal = Refusal(Code.UNAVAILABLE)
             self._chat.reply(session, self._chat.error(session, refusal, page.action.id))
             return
@@ -92,8 +91,7 @@ class Reader:
     def _answer(self, page: "Page") -> None:
         chat = self._chat
         session = page.session
-        session.busy = False
-        chat.idle[session.connection] = session
+        chat.free(session)
         account = session.account
         assert account is not None
         # They may have left while it was loading, or come back and see less.

@@ -105,7 +105,7 @@ class Registrar:
         )
         if decision.guessed:
             # What is guessed is counted whatever comes of it; what is known costs nothing.
-            chat.rates.wait(chat.limits, "codes_per_address", session.address, chat.now.elapsed)
+            chat.limited("codes_per_address", session.address)
         self._carry_out(session, action, name, decision)
 
     def _carry_out(
@@ -174,12 +174,8 @@ class Registrar:
     def _pause(self, session: Session) -> None:
         """Hear who tries too often again after a while: refusing costs the others, too."""
         session.busy = True
-
-        def hear_again() -> None:
-            session.busy = False
-            self._chat.idle[session.connection] = session
-
-        self._chat.at(self._chat.now.elapsed + PAUSE_SECONDS, hear_again)
+        chat = self._chat
+        chat.at(chat.now.elapsed + PAUSE_SECONDS, lambda: chat.free(session))
 
     # -- Passwords -----------------------------------------------------------------------------
 
@@ -213,9 +209,9 @@ class Registrar:
             assert account.password_hash is not None
             hash = account.password_hash
         # By the key, whether anybody has it or not, or the bounds would tell.
-        wait = chat.rates.wait(chat.limits, "passwords_per_account", name.key, chat.now.elapsed)
-        if wait:
-            self._refuse(session, action, Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}))
+        limited = chat.limited("passwords_per_account", name.key)
+        if limited is not None:
+            self._refuse(session, action, limited)
             return
 
         def verified(fits: bool | None) -> None:

@@ -59,8 +59,7 @@ class Removals:
         request = next(chat.requests)
 
         def loaded(found: list[Entry] | None) -> None:
-            session.busy = False
-            chat.idle[session.connection] = session
+            chat.free(session)
             if not session.open():
                 # Whoever was put out meanwhile does nothing more.
                 return
@@ -166,10 +165,8 @@ class Removals:
         chat = self._chat
         account = session.account
         assert account is not None
-        now = chat.now.elapsed
-        wait = chat.rates.wait(chat.limits, "reports_per_account", account.id, now)
-        if wait:
-            limited = Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)})
+        limited = chat.limited("reports_per_account", account.id)
+        if limited is not None:
             chat.reply(session, chat.error(session, limited, action.id))
             return
 
@@ -220,8 +217,7 @@ class Removals:
         request = next(chat.requests)
 
         def loaded(found: list[Entry] | None) -> None:
-            session.busy = False
-            chat.idle[session.connection] = session
+            chat.free(session)
             if found is None:
                 chat.reply(session, chat.error(session, Refusal(Code.UNAVAILABLE), action.id))
                 return

@@ -154,9 +154,7 @@ class Retirement:
                 place.invited.pop(account.id, None)
         chat.hall.common.muted.pop(account.id, None)
         chat.hall.common.roles.pop(account.id, None)
-        barred = chat.accounts.barred
-        for digest in [digest for digest, whose in barred.items() if whose == account.id]:
-            del barred[digest]
+        chat.accounts.unbar(account.id)
         chat.accounts.retire(account)
         chat.hall.by_id.pop(own_log_id(account.id), None)
         for id in tuple(account.directs or ()):

@@ -17,13 +17,6 @@ from molva.terms.names import Room as RoomName
 from molva.terms.ports import Appended, Known, Made, MakeRoom, Outcome, Taken, Unavailable
 from molva.terms.roles import OPEN_KINDS, RoomKind
 
-
-def _finish(chat: Chat, session: Session) -> None:
-    """Let the session's next actions be taken up, once this one has been told."""
-    session.busy = False
-    chat.idle[session.connection] = session
-
-
 # -- Making ------------------------------------------------------------------------------------
 
 
@@ -65,7 +58,7 @@ def create(chat: Chat, session: Session, action: actions.Create) -> None:
             chat.hall.remove_room(room)
             code = Code.UNAVAILABLE if isinstance(outcome, Unavailable) else Code.ROOM_EXISTS
             chat.written(session, chat.error(session, Refusal(code), action.id))
-            _finish(chat, session)
+            chat.free(session)
 
     def created(outcome: Outcome) -> None:
         if not room.made:
@@ -87,7 +80,7 @@ def create(chat: Chat, session: Session, action: actions.Create) -> None:
                 stored = chat.stored(session, outcome.entry, action.id)
             chat.written(session, stored)
             chat.report("report.created", name=account.shown, room=room.shown)
-        _finish(chat, session)
+        chat.free(session)
 
     def told(outcome: Outcome) -> None:
         if room.id in chat.hall.by_id:
@@ -167,8 +160,7 @@ def _create_refusal(
         return Refusal(Code.LIMIT_REACHED, {"detail": "rooms"})
     if action.topic and (refusal := text_refusal(action.topic, limits.TOPIC_BYTES_MAX)):
         return refusal
-    wait = chat.rates.wait(chat.limits, "rooms_per_account", account.id, chat.now.elapsed)
-    return Refusal(Code.RATE_LIMITED, {"seconds": round(wait, 1)}) if wait else None
+    return chat.limited("rooms_per_account", account.id)
 
 
 # -- Coming and going --------------------------------------------------------------------------
@@ -200,7 +192,7 @@ def join(chat: Chat, session: Session, action: actions.Join, room: Room) -> None
             room.joining.discard(account.id)
         else:
             chat.report("report.joined", name=account.shown, room=room.shown)
-        _finish(chat, session)
+        chat.free(session)
 
     chat.append_for(session, room.id, entries.Joined(), action, joined)
 
@@ -232,7 +224,7 @@ def leave(chat: Chat, session: Session, action: actions.Leave, room: Room) -> No
             else:
                 refusal = Refusal(Code.UNAVAILABLE)
                 chat.written(session, chat.error(session, refusal, action.id))
-        _finish(chat, session)
+        chat.free(session)
 
     chat.append(account, room.id, entries.Left(), action.id, left)
 
@@ -254,10 +246,7 @@ def invite(chat: Chat, session: Session, action: actions.Invite, room: Room) -> 
         return
     assert person is not None
     if person.id in room.members:
-        if action.id is None:
-            chat.reply(session, events.Done())
-        else:
-            chat.done_or_known(session, action)
+        chat.done_or_known(session, action)
         return
     body: entries.AnyBody = entries.Invited(person.id, person.shown)
     if room.kind is RoomKind.GROUP:
@@ -295,8 +284,7 @@ def topic(chat: Chat, session: Session, action: actions.Topic, room: Room) -> No
     """Say what a room is about."""
     account = session.account
     assert account is not None
-    assert session.account is not None
-    if room.frozen and not policy.standing(session.account, room) & policy.MODERATORS:
+    if room.frozen and not policy.standing(account, room) & policy.MODERATORS:
         chat.refuse_write(session, action, Refusal(Code.FROZEN, {"room": room.shown}))
         return
     if action.text:
@@ -304,9 +292,6 @@ def topic(chat: Chat, session: Session, action: actions.Topic, room: Room) -> No
         if refusal is not None:
             chat.reply(session, chat.error(session, refusal, action.id))
             return
-    if room.frozen and not policy.standing(account, room) & policy.MODERATORS:
-        chat.refuse_write(session, action, Refusal(Code.FROZEN, {"room": room.shown}))
-        return
     chat.append_for(session, room.id, entries.Topic(action.text), action)
 
 
