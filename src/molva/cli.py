@@ -21,7 +21,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from molva.admin.commands import Commands
 from molva.client import exit_codes
-from molva.client.way import SERVER, Way, WayRefused, find, parse_server
+from molva.client.way import SERVER, Way, WayRefused, complain, find, parse_server
 from molva.terms.catalogue import Language, parse_language, say
 
 WAIT_SECONDS: Final = 5.0
@@ -42,7 +42,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         code = command.main(args=list(arguments), prog_name="molva", standalone_mode=False)
     except _ClickError as error:
-        _complain(_explain(error, arguments, language))
+        complain(_explain(error, arguments, language))
         return exit_codes.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return exit_codes.INTERRUPTED
@@ -346,7 +346,7 @@ def _run_server(flags: Mapping[str, object]) -> int:
         language = choose_language(
             ["--language", str(flags["language"])] if flags.get("language") else [], os.environ
         )
-        _complain(say(refused.reason, language, **refused.values))
+        complain(say(refused.reason, language, **refused.values))
         return exit_codes.USAGE
     return serve(config, reload)
 
@@ -469,10 +469,6 @@ def _make_output_safe() -> None:
 
 
 # -- What is said of the command line -----------------------------------------------------------
-
-
-def _complain(text: str) -> None:
-    print(f"molva: {text}", file=sys.stderr)
 
 
 def _explain(error: Exception, arguments: Sequence[str], language: Language) -> str:

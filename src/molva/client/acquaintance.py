@@ -5,7 +5,6 @@ is `trust`. Invariant: nothing is said to a server here beyond a TLS handshake.
 """
 
 import asyncio
-import sys
 
 from molva.client import exit_codes
 from molva.client.transport import shown_by
@@ -17,6 +16,7 @@ from molva.client.trust import (
     distrust_phrases,
     pin_of,
 )
+from molva.client.way import complain
 from molva.terms.catalogue import Language, say
 from molva.wire.terminal import safe_line
 
@@ -54,7 +54,7 @@ def accept(host: str, port: int, expected: str | None, language: Language) -> in
         chain = asyncio.run(shown_by(host, port))
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or say("chat.cut.no_detail", language)
-        _complain(say("chat.unavailable", language, server=server, detail=safe_line(detail)))
+        complain(say("chat.unavailable", language, server=server, detail=safe_line(detail)))
         return exit_codes.UNAVAILABLE
     pins = Pins()
     try:
@@ -80,15 +80,11 @@ def _shown(host: str, port: int) -> str:
 
 def _refuse(refused: Distrusted, server: str, language: Language) -> int:
     for key, values in distrust_phrases(refused, server):
-        _complain(say(key, language, **values))
+        complain(say(key, language, **values))
     return exit_codes.DISTRUSTED
 
 
 def _fail_to_keep(error: OSError, language: Language) -> int:
     reason = safe_line(error.strerror or str(error))
-    _complain(say("chat.trust.not_kept", language, error=reason))
+    complain(say("chat.trust.not_kept", language, error=reason))
     return exit_codes.REFUSED
-
-
-def _complain(text: str) -> None:
-    print(f"molva: {text}", file=sys.stderr)

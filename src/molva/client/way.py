@@ -123,10 +123,10 @@ def find(language: Language) -> Way | None:
     found = servers[0]
     if len(servers) > 1:
         present = sys.stdin.isatty() and sys.stdout.isatty()
-        show = print if present else _complain
+        show = print if present else complain
         chosen = choose(servers, language, show=show, ask=input if present else None)
         if chosen is None:
-            _complain(say("chat.found.choose", language, server=found.address))
+            complain(say("chat.found.choose", language, server=found.address))
             return None
         found = chosen
     name = name_of(found, language)
@@ -135,5 +135,6 @@ def find(language: Language) -> Way | None:
     return Way(found.host, found.port, tls=found.encrypted or None, advertised=found.words)
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """Say on the standard error what is wrong, as every command does."""
     print(f"molva: {text}", file=sys.stderr)

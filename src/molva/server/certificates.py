@@ -11,11 +11,8 @@ client computes from what the handshake shows it.
 """
 
 import ipaddress
-import os
-import secrets
 import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from molva.server.face import CertificateRefused, Presented
+from molva.server.secret import write_secret
 from molva.terms.proquint import proquint
 
 AUTHORITY_DAYS = 3652
@@ -219,7 +217,7 @@ def _authority(
         .add_extension(_from(identifier), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(file, _pem(key) + certificate.public_bytes(Encoding.PEM))
+    write_secret(file, _pem(key) + certificate.public_bytes(Encoding.PEM))
     return certificate, key
 
 
@@ -267,7 +265,7 @@ def _issue(
         .sign(authority_key, hashes.SHA256())
     )
     pem = certificate.public_bytes(Encoding.PEM) + authority.public_bytes(Encoding.PEM)
-    _write(file, _pem(key) + pem)
+    write_secret(file, _pem(key) + pem)
     return certificate.not_valid_after_utc
 
 
@@ -329,24 +327,3 @@ def _alternatives(
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Write a file for its owner alone, so that it is there whole or not at all."""
-    beside = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(beside, file)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -4,14 +4,13 @@ Owns where a code comes from and where it is kept. Knows nothing of what it open
 Invariant: it stays the same over restarts until its file is removed, and only its owner reads it.
 """
 
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from molva.config import JOIN_CODE_CHARACTERS_MIN
 from molva.server.identity import SecretIds
-from molva.terms.admission import ALPHABET, Access, Admission, plain_code
+from molva.server.secret import write_secret
+from molva.terms.admission import Access, Admission, plain_code
 
 CODE_CHARACTERS = 8
 """40 bits: with a few tries a second from an address nobody guesses one."""
@@ -27,14 +26,8 @@ def kept_code(file: Path) -> str:
         if len(code) >= JOIN_CODE_CHARACTERS_MIN and code.isascii() and code.isalnum():
             file.chmod(0o600)
             return code
-    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
-    beside = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(code + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(beside, file)
+    code = SecretIds().code()
+    write_secret(file, f"{code}\n".encode())
     return code
 
 

@@ -10,11 +10,12 @@ the server: it has the database as well.
 """
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+
+from molva.server.secret import write_secret
 
 FILE = "operator.json"
 FILE_BYTES_MAX = 64 * 1024
@@ -53,17 +54,7 @@ def namespace() -> str | None:
 
 def show(data: Path, shown: Pass) -> None:
     """Put the pass into a data directory, in the place of an earlier one. Raises OSError."""
-    file = data / FILE
-    beside = file.with_name(f"{FILE}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(msgspec.json.encode(shown) + b"\n")
-        os.replace(beside, file)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+    write_secret(data / FILE, msgspec.json.encode(shown) + b"\n")
 
 
 def read(data: Path) -> Pass | None:
